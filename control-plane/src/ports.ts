@@ -1,0 +1,103 @@
+/** What the stages of the control plane need from the world: each port is two to six methods, implemented in adapters/ or by the stage that owns it. */
+import type { Readable } from 'node:stream';
+import type { DsseEnvelope, BundleManifest, Digest, FactKind, FeatureSet, LedgerEntry, NewFact, ReportedState } from '@fleetloop/schemas';
+
+/** One stored entry: its 1-based stream sequence (leaf index + 1), its exact bytes and its parsed form. */
+export type StoredEntry = { readonly sequence: number; readonly bytes: Uint8Array; readonly entry: LedgerEntry };
+
+/** The append-only system of record. */
+export interface Ledger {
+  /**
+   * Appends all facts or none. `expect` maps a ledger subject (`recording.<key>`) to the last sequence the writer has seen of it (0: none yet).
+   * @throws FleetError LEDGER_CONFLICT, LEDGER_UNAVAILABLE, LEDGER_ENTRY_INVALID
+   */
+  append(facts: readonly NewFact[], options?: { readonly expect?: Readonly<Record<string, number>> }): Promise<{ readonly sequences: readonly number[] }>;
+  /** Last sequence of one subject, 0 when it has none. */
+  lastSequenceOf(subject: string): Promise<number>;
+  /** Number of entries. */
+  size(): Promise<number>;
+  /** Entries from `fromSequence` (1-based) to `toSequence` (default: the end as of now), in order. */
+  read(options: { readonly fromSequence: number; readonly toSequence?: number; readonly signal?: AbortSignal }): AsyncIterable<StoredEntry>;
+  /** Entries from `fromSequence` on for ever, as they are appended. */
+  follow(options: { readonly fromSequence: number; readonly signal: AbortSignal }): AsyncIterable<StoredEntry>;
+}
+
+/** Content-addressed bytes. */
+export interface BlobStore {
+  /** Stores bytes durably (fsync, rename) and returns their digest; storing the same bytes again is free. */
+  put(bytes: Uint8Array): Promise<Digest>;
+  /** Moves a finished file into the store after checking its digest. @throws FleetError BLOB_DIGEST */
+  adopt(path: string, digest: Digest): Promise<void>;
+  has(digest: Digest): Promise<boolean>;
+  /** @throws FleetError BLOB_NOT_FOUND, BLOB_DIGEST (bytes are checked on the way) */
+  get(digest: Digest): Promise<Uint8Array>;
+  /** @throws FleetError BLOB_NOT_FOUND */
+  open(digest: Digest): Promise<Readable>;
+  sizeOf(digest: Digest): Promise<number>;
+  /** A readable local file with these bytes, for tools that want a path (DuckDB, trainers). @throws FleetError BLOB_NOT_FOUND */
+  pathOf(digest: Digest): Promise<string>;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** DuckDB tables derived from the ledger and nothing else. */
+export interface Projection {
+  /** Waits until the projection has applied `sequence`, so that a writer reads its own write. */
+  waitFor(sequence: number, signal?: AbortSignal): Promise<void>;
+  /** Read-only SQL with named parameters ($name); bigint columns come as bigint or number as DuckDB's getRowObjectsJS gives them. */
+  query(sql: string, parameters?: Readonly<Record<string, string | number | boolean | null>>): Promise<readonly Row[]>;
+  /** Latest entry of a kind per key, as of a sequence: `facts('dataset.frozen', {key})`. Newest last. */
+  facts<Kind extends FactKind>(kind: Kind, options?: { readonly key?: string; readonly asOfSequence?: number }): Promise<readonly (StoredFact<Kind>)[]>;
+}
+
+export type StoredFact<Kind extends FactKind> = { readonly sequence: number } & Extract<LedgerEntry, { readonly kind: Kind }>;
+
+/** One inference as the vehicle reported it. */
+export type InferenceWindow = {
+  readonly vehicleId: string;
+  readonly hardwareRevision: string;
+  readonly bundle: string;
+  readonly variant: string;
+  readonly directorCounter: number;
+  readonly role: 'active' | 'shadow';
+  readonly sequence: number;
+  readonly session: string;
+  readonly windowStartNs: bigint;
+  readonly windowEndNs: bigint;
+  readonly output: string;
+  readonly confidence: number;
+  readonly distance: number;
+  readonly latencyUs: number;
+  readonly features: readonly number[];
+  /** Wall clock of the control plane, ms. */
+  readonly receivedAtMs: number;
+};
+
+/** Inference telemetry: a bounded recent window in memory for health, everything in Parquet partitions. */
+export interface TelemetryStore {
+  /** Inferences received since `sinceMs` that match; bounded by `limit` (newest kept). */
+  inferences(filter: { readonly bundle?: string; readonly vehicles?: readonly string[]; readonly role?: 'active' | 'shadow'; readonly sinceMs?: number; readonly untilMs?: number; readonly limit?: number }): Promise<readonly InferenceWindow[]>;
+  /** One inference by vehicle and sequence, undefined if unknown. */
+  inference(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined>;
+  deadlineMisses(vehicleId: string): Promise<number>;
+}
+
+/** Writes desired states and reads reported ones. */
+export interface VehicleStates {
+  /** Signs new director targets with the next counter and publishes the vehicle's desired state. Returns the counter. */
+  assign(targets: { readonly vehicleId: string; readonly bundle: Digest | null; readonly shadow: Digest | null; readonly rolloutId: string | null; readonly reason: string }): Promise<number>;
+  /** Adds or replaces a campaign in the desired state of each vehicle. */
+  pushCampaign(vehicles: readonly string[], campaign: unknown): Promise<void>;
+  reported(vehicleId: string): Promise<ReportedState | undefined>;
+}
+
+/** Batch side of the feature layer. */
+export interface FeatureBatch {
+  /** Computes one row per complete window of one recording by SQL; rows in window order. @throws FleetError FEATURE_INPUT_MISSING */
+  compute(recording: Digest, featureSet: FeatureSet): Promise<readonly { readonly windowStartNs: bigint; readonly windowEndNs: bigint; readonly values: readonly number[] }[]>;
+}
+
+/** Signs and stores bundles. */
+export interface BundleSigner {
+  sign(manifest: BundleManifest): DsseEnvelope;
+}

@@ -1,0 +1,54 @@
+/** The contract between vehicle and cloud, safe to bundle anywhere: plain types, ids, documents, subjects, error codes. */
+export { compileCondition } from './campaign/condition.ts';
+export { Campaign, type CampaignInput, parseCampaign, PRIORITIES, type Priority, WINDOW_MS_MAX } from './campaign/campaign.ts';
+export type { Channel, OpaqueChannel, SignalChannel, SignalDefinition } from './capture/channel.ts';
+export type { OpaqueMessage, SessionDescription, SignalMessage, SourceMessage } from './capture/source-message.ts';
+export {
+  type DatasetRecording,
+  DatasetSpecification,
+  DatasetVersion,
+  parseDatasetSpecification,
+} from './dataset/dataset-version.ts';
+export { canonicalJson, type JsonValue } from './digest/canonical-json.ts';
+export { ERROR_TABLE, type ErrorCode } from './errors/error-codes.ts';
+export { assertNever, type ErrorDetails, FleetError } from './errors/fleet-error.ts';
+export { type CompiledExpression, compileExpression, type VariableType } from './expression/expression.ts';
+export { FeatureSet, parseFeatureSet, type Transform, TRANSFORMS } from './features/feature-set.ts';
+export {
+  type CampaignId,
+  type Digest,
+  type EventId,
+  isDigest,
+  parseCampaignId,
+  parseDigest,
+  parseEventId,
+  parseVehicleId,
+  type VehicleId,
+} from './ids/branded.ts';
+export {
+  ACTION_STATES,
+  type Fact,
+  type FactBody,
+  FACTS,
+  type FactKind,
+  GateResult,
+  HEALTH_VERDICTS,
+  HealthFinding,
+  ROLLOUT_PHASES,
+} from './ledger/facts.ts';
+export { entityOfKind, LEDGER_ENTRY_BYTES_MAX, type LedgerEntry, type NewFact, parseLedgerEntry } from './ledger/ledger-entry.ts';
+export { BUNDLE_PAYLOAD_TYPE, BundleManifest, GoldenVectors } from './package/bundle.ts';
+export { DIRECTOR_PAYLOAD_TYPE, DesiredState, DirectorTargets, ReportedState } from './assign/desired-state.ts';
+export { GapRecord, RecordingMetadata, TriggerRecord } from './record/recording-metadata.ts';
+export { DsseEnvelope } from './signing/envelope.ts';
+export {
+  BUCKETS,
+  CHUNK_DIGEST_HEADER,
+  CHUNK_SIZE_BYTES_MAX,
+  type Permissions,
+  STREAM_SUBJECTS,
+  STREAMS,
+  subjects,
+  vehicleOfSubject,
+  vehiclePermissions,
+} from './subjects/subjects.ts';

@@ -1,0 +1,94 @@
+/** Protobuf coding of signal messages: field i+1 is `optional double`, absent for NaN. Hand-written because it is on the capture hot path. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  FieldDescriptorProto_Label,
+  FieldDescriptorProto_Type,
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+} from '@bufbuild/protobuf/wkt';
+import type { SignalChannel } from '../capture/channel.ts';
+import { FleetError } from '../errors/fleet-error.ts';
+
+/** Most signals in one channel; keeps tags within two bytes. */
+export const SIGNALS_PER_CHANNEL_MAX = 2_000;
+const WIRE_TYPE_64_BIT = 1;
+
+/** Encodes one message. `values` has one entry per signal of the channel. */
+export function encodeSignalValues(values: Float64Array): Uint8Array {
+  const buffer = new Uint8Array(values.length * 10);
+  const view = new DataView(buffer.buffer);
+  let offset = 0;
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] as number;
+    if (Number.isNaN(value)) continue;
+    const tag = ((index + 1) << 3) | WIRE_TYPE_64_BIT;
+    if (tag < 0x80) {
+      buffer[offset] = tag;
+      offset += 1;
+    } else {
+      buffer[offset] = (tag & 0x7f) | 0x80;
+      buffer[offset + 1] = tag >>> 7;
+      offset += 2;
+    }
+    view.setFloat64(offset, value, true);
+    offset += 8;
+  }
+  return buffer.subarray(0, offset);
+}
+
+/**
+ * Decodes one message into `signalCount` values, NaN where a field is absent.
+ * @throws FleetError INGEST_MCAP_INVALID when the bytes are not such a message
+ */
+export function decodeSignalValues(data: Uint8Array, signalCount: number): Float64Array {
+  const values = new Float64Array(signalCount).fill(Number.NaN);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let offset = 0;
+  while (offset < data.length) {
+    let tag = data[offset] as number;
+    offset += 1;
+    if (tag >= 0x80) {
+      tag = (tag & 0x7f) | ((data[offset] ?? 0x80) << 7);
+      offset += 1;
+    }
+    const index = (tag >>> 3) - 1;
+    if ((tag & 7) !== WIRE_TYPE_64_BIT || index < 0 || index >= signalCount || offset + 8 > data.length) {
+      throw new FleetError('INGEST_MCAP_INVALID', `a signal message is malformed at byte ${offset}: its source encoded it wrongly`);
+    }
+    values[index] = view.getFloat64(offset, true);
+    offset += 8;
+  }
+  return values;
+}
+
+/** Protobuf message name of a channel: `fleetloop.vss.VehicleAcceleration` for `/vss/Vehicle.Acceleration`. */
+export function signalSchemaName(channel: SignalChannel): string {
+  const words = channel.topic.split(/[^A-Za-z0-9]+/).filter((word) => word !== '' && word !== 'vss');
+  return `fleetloop.vss.${words.map((word) => word[0]?.toUpperCase() + word.slice(1)).join('')}`;
+}
+
+/** The channel's message type as a binary FileDescriptorSet, as MCAP's protobuf profile asks for. */
+export function signalDescriptorSet(channel: SignalChannel): Uint8Array {
+  const fullName = signalSchemaName(channel);
+  const name = fullName.slice('fleetloop.vss.'.length);
+  const file = create(FileDescriptorProtoSchema, {
+    name: `fleetloop/vss/${name}.proto`,
+    package: 'fleetloop.vss',
+    syntax: 'proto3',
+    messageType: [
+      {
+        name,
+        field: channel.signals.map((signal, index) => ({
+          name: signal.field,
+          number: index + 1,
+          label: FieldDescriptorProto_Label.OPTIONAL,
+          type: FieldDescriptorProto_Type.DOUBLE,
+          proto3Optional: true,
+          oneofIndex: index,
+        })),
+        oneofDecl: channel.signals.map((signal) => ({ name: `_${signal.field}` })),
+      },
+    ],
+  });
+  return toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: [file] }));
+}

@@ -1,0 +1,9 @@
+/** The recording format: MCAP layout, metadata and codecs that vehicle and cloud share. */
+export {
+  fromMetadataRecords,
+  type McapMetadataRecord,
+  toMetadataRecords,
+} from './record/recording-metadata.ts';
+export { type RecordingItem, readRecording } from './record/recording-reader.ts';
+export { RecordingWriter } from './record/recording-writer.ts';
+export { decodeSignalValues, encodeSignalValues, signalDescriptorSet, signalSchemaName } from './record/signal-codec.ts';
