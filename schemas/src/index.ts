@@ -13,7 +13,8 @@ export { canonicalJson, type JsonValue } from './digest/canonical-json.ts';
 export { ERROR_TABLE, type ErrorCode } from './errors/error-codes.ts';
 export { assertNever, type ErrorDetails, FleetError } from './errors/fleet-error.ts';
 export { type CompiledExpression, compileExpression, type VariableType } from './expression/expression.ts';
-export { FeatureSet, parseFeatureSet, type Transform, TRANSFORMS } from './features/feature-set.ts';
+export { bindChannel, type ChannelBinding, type SeriesBinding, seriesValue } from './features/channel-binding.ts';
+export { FeatureSet, parseFeatureSet, type Transform, TRANSFORMS, ZERO_BAND_SHARE } from './features/feature-set.ts';
 export {
   type CampaignId,
   type Digest,
@@ -52,3 +53,15 @@ export {
   vehicleOfSubject,
   vehiclePermissions,
 } from './subjects/subjects.ts';
+export { CAN_FRAME_DATA_BYTES_MAX, CAN_FRAME_SCHEMA_NAME, encodeCanFrame } from './can/can-frame.ts';
+export {
+  canIdKey,
+  type DbcDatabase,
+  type DbcMessage,
+  indexDbcMessages,
+} from './can/dbc-database.ts';
+export { parseDbc } from './can/dbc-parser.ts';
+export { decodeFrame, makeSignalDecoder, type SignalDecoder } from './can/signal-decoder.ts';
+export { findSignal } from './vss/catalogue.ts';
+export { fieldNames, isSignalTopic } from './vss/topic.ts';
+export { isUnitName, unitConversion } from './vss/units.ts';

@@ -67,7 +67,14 @@ export const ReportedState = z.strictObject({
     shadowBundle: digestText.nullable(),
     refused: z.strictObject({ counter: z.int(), code: z.string(), message: z.string().max(2_000) }).nullable(),
   }),
-  uplink: z.strictObject({ spooled: z.int().min(0), spooledBytes: z.int().min(0), verified: z.int().min(0), refused: z.int().min(0) }),
+  /** `evicted` counts recordings that the quota took before they were verified; each has a tombstone on the vehicle. */
+  uplink: z.strictObject({
+    spooled: z.int().min(0),
+    spooledBytes: z.int().min(0),
+    verified: z.int().min(0),
+    refused: z.int().min(0),
+    evicted: z.int().min(0).optional(),
+  }),
   /** What the source has done: sessions finished, messages seen, whether it is at its end. */
   source: z.strictObject({ sessionsDone: z.int().min(0), messages: z.int().min(0), atEnd: z.boolean() }),
   rssBytes: z.int().min(0),

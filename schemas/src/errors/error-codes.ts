@@ -40,6 +40,8 @@ export const ERROR_TABLE = {
   SPOOL_CORRUPT: define(500, false, 'a spool file does not match its digest'),
   UPLINK_REFUSED: define(400, false, 'the control plane refused an upload for good'),
   UPLINK_UNAVAILABLE: define(503, true, 'the link or the control plane does not answer'),
+  UPLINK_BUSY: define(503, true, 'the receiving stream is full: wait and try again'),
+  UPLINK_FORBIDDEN: define(403, false, 'the link refuses a subject or the key of the vehicle'),
 
   INGEST_MANIFEST_MALFORMED: define(400, false, 'a manifest does not decode or breaks a limit'),
   INGEST_MANIFEST_SIGNATURE: define(403, false, 'the signature of a manifest does not verify'),
@@ -79,6 +81,7 @@ export const ERROR_TABLE = {
   APPROVAL_SELF: define(403, false, 'the proposer cannot approve'),
   APPROVAL_VOID: define(409, false, 'the approval names other digests than the promotion'),
   APPROVAL_NOT_PENDING: define(409, false, 'nothing waits for that approval'),
+  APPROVAL_GATE: define(409, false, 'the newest gate of the model version has not passed'),
 
   PACKAGE_SIGNATURE: define(403, false, 'the signature of a bundle or director document does not verify'),
   PACKAGE_DIGEST: define(400, false, 'a file of a bundle does not have its digest'),
@@ -92,6 +95,8 @@ export const ERROR_TABLE = {
 
   ROLLOUT_INVALID: define(400, false, 'a rollout specification does not match its schema'),
   ROLLOUT_NOT_APPROVED: define(409, false, 'the model version has no valid approval'),
+  ROLLOUT_STATE: define(409, false, 'the rollout is in a phase in which this cannot be done'),
+  FEEDBACK_TIMEOUT: define(504, false, 'a data brief did not get its recordings or labels until the deadline'),
   TRACE_UNKNOWN: define(404, false, 'no node of the lineage graph has that id'),
   TRACE_AMBIGUOUS: define(409, false, 'more than one node of the lineage graph starts with that id'),
 

@@ -17,10 +17,16 @@ const FeatureSignal = z.strictObject({
 /** A series computed sample by sample: Euclidean norm of signals of one channel. */
 const DerivedSeries = z.strictObject({ name, kind: z.literal('norm'), of: z.array(name).min(2).max(4) });
 
+/** Share of a window's range around its mean inside which a value has no sign. */
+export const ZERO_BAND_SHARE = 1e-9;
+
 /**
  * Transforms over the n samples x_1..x_n of one window, in log-time order:
  * mean; std (population); range (max - min); rms; mad (mean of |x_i - x_(i-1)|, 0 for n = 1); min; max; last; count;
- * zero_crossings (sign changes of x - mean(x)).
+ * zero_crossings (sign changes of x - mean(x); a value within ZERO_BAND_SHARE of the window's range from the mean has no sign
+ * and is skipped, so that rounding of the mean cannot count as a crossing).
+ * Samples that are missing or not finite are skipped. A sample that arrives after a message with a later stamp has closed its
+ * window is not part of that window; only messages that carry a signal of the set close windows.
  */
 export const TRANSFORMS = ['mean', 'std', 'range', 'rms', 'mad', 'min', 'max', 'last', 'count', 'zero_crossings'] as const;
 export type Transform = (typeof TRANSFORMS)[number];

@@ -102,7 +102,6 @@ export const FACTS = {
   'brief.closed': z.strictObject({ briefId: shortText, recordings: z.array(digestText).max(100_000), dataset: digestText.nullable(), outcome: text }),
   /** A confirmed failure that every later gate must hold: a named slice that is added to the policy. */
   'regression.added': z.strictObject({ regressionId: shortText, anomalyId: shortText, policyName: shortText, slice: z.strictObject({ name: shortText, where: shortText, countMin: z.int().min(1), runsMin: z.int().min(1), lowerBoundMin: z.number() }), formerModel: digestText }),
-  'checkpoint.signed': z.strictObject({ size: z.int().min(0), note: text }),
 } as const;
 
 export type FactKind = keyof typeof FACTS;

@@ -19,7 +19,15 @@ export const RecordingMetadata = z.strictObject({
   clock: z.strictObject({ source: z.string(), uncertaintyNs: nsText }),
   /** Absent for imported whole runs. */
   event: z
-    .strictObject({ id: z.string(), startNs: nsText, endNs: nsText, triggers: z.array(TriggerRecord), campaigns: z.array(z.string()) })
+    .strictObject({
+      id: z.string(),
+      startNs: nsText,
+      endNs: nsText,
+      triggers: z.array(TriggerRecord),
+      campaigns: z.array(z.string()),
+      /** Id of the event whose continuation this is: a chain of merged windows over its maximum is cut into several recordings. */
+      continues: z.string().optional(),
+    })
     .optional(),
   gaps: z.array(GapRecord),
   /** Messages known to be lost, per topic. */
@@ -44,10 +52,9 @@ export function toMetadataRecords(metadata: RecordingMetadata): McapMetadataReco
   ];
   if (metadata.brief !== undefined) records.push(record('fleet.brief', { id: metadata.brief }));
   if (metadata.event !== undefined) {
-    const { id, startNs, endNs, triggers, campaigns } = metadata.event;
-    records.push(
-      record('fleet.event', { id, startNs, endNs, triggers: JSON.stringify(triggers), campaigns: JSON.stringify(campaigns) }),
-    );
+    const { id, startNs, endNs, triggers, campaigns, continues } = metadata.event;
+    const entries = { id, startNs, endNs, triggers: JSON.stringify(triggers), campaigns: JSON.stringify(campaigns) };
+    records.push(record('fleet.event', continues === undefined ? entries : { ...entries, continues }));
   }
   // Foxglove's own tools make an upload idempotent by this record (docs: "foxglove" metadata, deviceId and key).
   const key = metadata.event?.id ?? metadata.session.name;

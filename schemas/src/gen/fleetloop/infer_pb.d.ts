@@ -73,6 +73,13 @@ export declare type Inference = Message<"fleetloop.infer.Inference"> & {
    * @generated from field: repeated double features = 10;
    */
   features: number[];
+
+  /**
+   * The model missed its deadline or failed: output and confidence are those of the last valid inference, or empty and 0.
+   *
+   * @generated from field: bool fallback = 11;
+   */
+  fallback: boolean;
 };
 
 /**

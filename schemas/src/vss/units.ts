@@ -1,0 +1,78 @@
+/** Units of sources and of the VSS catalogue, and exact-as-possible conversion between those of one dimension. */
+import { FleetError } from '../errors/fleet-error.ts';
+
+type Unit = {
+  readonly dimension: string;
+  /** value in the dimension's reference unit = value × scale + offset. */
+  readonly scale: number;
+  readonly offset: number;
+};
+
+const unit = (dimension: string, scale: number, offset = 0): Unit => ({ dimension, scale, offset });
+
+/**
+ * The reference of each dimension is the unit that VSS uses for it, so that a conversion into the catalogue rounds once.
+ * `g` is standard gravity, 9.80665 m/s² exactly (the `g` of VSS is the gram, which no signal of ours has); a mile is 1609.344 m exactly.
+ */
+export const UNITS = {
+  '': unit('none', 1),
+  'm/s^2': unit('acceleration', 1),
+  'cm/s^2': unit('acceleration', 0.01),
+  g: unit('acceleration', 9.80665),
+  'degrees/s': unit('angular velocity', 1),
+  'rad/s': unit('angular velocity', 180 / Math.PI),
+  degrees: unit('angle', 1),
+  rad: unit('angle', 180 / Math.PI),
+  'km/h': unit('speed', 1),
+  'm/s': unit('speed', 3.6),
+  mph: unit('speed', 1.609344),
+  m: unit('length', 1),
+  mm: unit('length', 0.001),
+  cm: unit('length', 0.01),
+  km: unit('length', 1000),
+  mi: unit('length', 1609.344),
+  rpm: unit('rotation', 1),
+  percent: unit('share', 1),
+  ratio: unit('share', 100),
+  A: unit('current', 1),
+  mA: unit('current', 0.001),
+  V: unit('voltage', 1),
+  Celsius: unit('temperature', 1),
+  K: unit('temperature', 1, -273.15),
+  Nm: unit('torque', 1),
+  s: unit('time', 1),
+  ms: unit('time', 0.001),
+} as const satisfies Record<string, Unit>;
+
+export type UnitName = keyof typeof UNITS;
+
+/** value in the target unit = value × scale + offset. */
+export type UnitConversion = { readonly scale: number; readonly offset: number };
+
+/** Whether a text is a unit that we know. */
+export function isUnitName(text: string): text is UnitName {
+  return Object.hasOwn(UNITS, text);
+}
+
+/**
+ * How to turn values of one unit into another; the identity is exactly `{scale: 1, offset: 0}`.
+ * @throws FleetError `UNIT_UNKNOWN` for an unknown unit or two units of different dimensions.
+ */
+export function unitConversion(from: string, to: string): UnitConversion {
+  if (!isUnitName(from) || !isUnitName(to)) {
+    throw new FleetError(
+      'UNIT_UNKNOWN',
+      `unit "${isUnitName(from) ? to : from}" is not known; known are ${Object.keys(UNITS).join(' ')}`,
+    );
+  }
+  if (from === to) return { scale: 1, offset: 0 };
+  const source: Unit = UNITS[from];
+  const target: Unit = UNITS[to];
+  if (source.dimension !== target.dimension) {
+    throw new FleetError(
+      'UNIT_UNKNOWN',
+      `"${from}" (${source.dimension}) cannot be converted into "${to}" (${target.dimension})`,
+    );
+  }
+  return { scale: source.scale / target.scale, offset: (source.offset - target.offset) / target.scale };
+}
