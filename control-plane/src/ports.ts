@@ -1,6 +1,16 @@
 /** What the stages of the control plane need from the world: each port is two to six methods, implemented in adapters/ or by the stage that owns it. */
 import type { Readable } from 'node:stream';
-import type { DsseEnvelope, BundleManifest, Digest, FactKind, FeatureSet, LedgerEntry, NewFact, ReportedState } from '@fleetloop/schemas';
+import type {
+  DesiredState,
+  DsseEnvelope,
+  BundleManifest,
+  Digest,
+  FactKind,
+  FeatureSet,
+  LedgerEntry,
+  NewFact,
+  ReportedState,
+} from '@fleetloop/schemas';
 
 /** One stored entry: its 1-based stream sequence (leaf index + 1), its exact bytes and its parsed form. */
 export type StoredEntry = { readonly sequence: number; readonly bytes: Uint8Array; readonly entry: LedgerEntry };
@@ -11,13 +21,20 @@ export interface Ledger {
    * Appends all facts or none. `expect` maps a ledger subject (`recording.<key>`) to the last sequence the writer has seen of it (0: none yet).
    * @throws FleetError LEDGER_CONFLICT, LEDGER_UNAVAILABLE, LEDGER_ENTRY_INVALID
    */
-  append(facts: readonly NewFact[], options?: { readonly expect?: Readonly<Record<string, number>> }): Promise<{ readonly sequences: readonly number[] }>;
+  append(
+    facts: readonly NewFact[],
+    options?: { readonly expect?: Readonly<Record<string, number>> },
+  ): Promise<{ readonly sequences: readonly number[] }>;
   /** Last sequence of one subject, 0 when it has none. */
   lastSequenceOf(subject: string): Promise<number>;
   /** Number of entries. */
   size(): Promise<number>;
   /** Entries from `fromSequence` (1-based) to `toSequence` (default: the end as of now), in order. */
-  read(options: { readonly fromSequence: number; readonly toSequence?: number; readonly signal?: AbortSignal }): AsyncIterable<StoredEntry>;
+  read(options: {
+    readonly fromSequence: number;
+    readonly toSequence?: number;
+    readonly signal?: AbortSignal;
+  }): AsyncIterable<StoredEntry>;
   /** Entries from `fromSequence` on for ever, as they are appended. */
   follow(options: { readonly fromSequence: number; readonly signal: AbortSignal }): AsyncIterable<StoredEntry>;
 }
@@ -26,8 +43,11 @@ export interface Ledger {
 export interface BlobStore {
   /** Stores bytes durably (fsync, rename) and returns their digest; storing the same bytes again is free. */
   put(bytes: Uint8Array): Promise<Digest>;
-  /** Moves a finished file into the store after checking its digest. @throws FleetError BLOB_DIGEST */
-  adopt(path: string, digest: Digest): Promise<void>;
+  /**
+   * Moves a finished file into the store after checking its digest. `isChecked` says that the caller hashed these very bytes while
+   * it wrote and flushed the file, so that they need not be read once more. @throws FleetError BLOB_DIGEST
+   */
+  adopt(path: string, digest: Digest, options?: { readonly isChecked?: boolean }): Promise<void>;
   has(digest: Digest): Promise<boolean>;
   /** @throws FleetError BLOB_NOT_FOUND, BLOB_DIGEST (bytes are checked on the way) */
   get(digest: Digest): Promise<Uint8Array>;
@@ -46,11 +66,65 @@ export interface Projection {
   waitFor(sequence: number, signal?: AbortSignal): Promise<void>;
   /** Read-only SQL with named parameters ($name); bigint columns come as bigint or number as DuckDB's getRowObjectsJS gives them. */
   query(sql: string, parameters?: Readonly<Record<string, string | number | boolean | null>>): Promise<readonly Row[]>;
-  /** Latest entry of a kind per key, as of a sequence: `facts('dataset.frozen', {key})`. Newest last. */
-  facts<Kind extends FactKind>(kind: Kind, options?: { readonly key?: string; readonly asOfSequence?: number }): Promise<readonly (StoredFact<Kind>)[]>;
+  /** Latest entry of a kind per key (`every: true`: all of them), as of a sequence: `facts('dataset.frozen', {key})`. Newest last. */
+  facts<Kind extends FactKind>(
+    kind: Kind,
+    options?: { readonly key?: string; readonly asOfSequence?: number; readonly every?: boolean },
+  ): Promise<readonly StoredFact<Kind>[]>;
+  /** Last ledger sequence that answers rest on. */
+  appliedSequence(): number;
+  /** Replays the whole ledger into a second file beside the serving one, compares both table by table, and serves the new one. */
+  rebuild(signal?: AbortSignal): Promise<RebuildReport>;
 }
 
-export type StoredFact<Kind extends FactKind> = { readonly sequence: number } & Extract<LedgerEntry, { readonly kind: Kind }>;
+/** One table before and after a rebuild at the same sequence; digests are over all rows in a fixed order. */
+export type TableComparison = {
+  readonly table: string;
+  readonly rowsBefore: number;
+  readonly rowsAfter: number;
+  readonly digestBefore: string;
+  readonly digestAfter: string;
+};
+export type RebuildReport = {
+  readonly sequence: number;
+  readonly seconds: number;
+  readonly same: boolean;
+  readonly tables: readonly TableComparison[];
+};
+
+/** Signed statements about the ledger's size and root, and the proofs that go with them. Hashes are 32 bytes. */
+export interface Checkpoints {
+  /** The newest signed checkpoint (a C2SP signed note); one is signed if none is. @throws FleetError LEDGER_TAMPERED, LEDGER_UNAVAILABLE */
+  latest(): Promise<string>;
+  /** Signs the ledger as it stands now. @throws FleetError LEDGER_TAMPERED, LEDGER_UNAVAILABLE */
+  signNow(): Promise<string>;
+  /** All stored checkpoints, oldest first, at most `limit` (the newest). */
+  history(limit: number): Promise<readonly string[]>;
+  /** The public key in the text form of Go's sumdb/note. */
+  readonly verifierKey: string;
+  /** Leaf hashes [from, to), 0-based. */
+  leaves(from: number, to: number): AsyncIterable<Uint8Array>;
+  /** Audit path of the 0-based leaf in the tree of `size`. @throws FleetError REQUEST_INVALID */
+  inclusion(index: number, size: number): Promise<readonly Uint8Array[]>;
+  /** @throws FleetError REQUEST_INVALID */
+  consistency(formerSize: number, size: number): Promise<readonly Uint8Array[]>;
+}
+
+/** Where leaf hashes and checkpoints lie; the file of leaves is an index that the ledger can refill. */
+export interface CheckpointStore {
+  leafCount(): number;
+  /** Appends leaf hashes durably. */
+  appendLeaves(leaves: readonly Uint8Array[]): Promise<void>;
+  leaves(from: number, to: number): AsyncIterable<Uint8Array>;
+  save(size: number, note: string): Promise<void>;
+  /** Stored notes, oldest first, at most `limit` (the newest). */
+  notes(limit: number): Promise<readonly string[]>;
+}
+
+export type StoredFact<Kind extends FactKind> = { readonly sequence: number } & Extract<
+  LedgerEntry,
+  { readonly kind: Kind }
+>;
 
 /** One inference as the vehicle reported it. */
 export type InferenceWindow = {
@@ -68,6 +142,8 @@ export type InferenceWindow = {
   readonly confidence: number;
   readonly distance: number;
   readonly latencyUs: number;
+  /** The deadline was missed or the inference failed: `output` repeats the last valid one. */
+  readonly fallback: boolean;
   readonly features: readonly number[];
   /** Wall clock of the control plane, ms. */
   readonly receivedAtMs: number;
@@ -76,7 +152,14 @@ export type InferenceWindow = {
 /** Inference telemetry: a bounded recent window in memory for health, everything in Parquet partitions. */
 export interface TelemetryStore {
   /** Inferences received since `sinceMs` that match; bounded by `limit` (newest kept). */
-  inferences(filter: { readonly bundle?: string; readonly vehicles?: readonly string[]; readonly role?: 'active' | 'shadow'; readonly sinceMs?: number; readonly untilMs?: number; readonly limit?: number }): Promise<readonly InferenceWindow[]>;
+  inferences(filter: {
+    readonly bundle?: string;
+    readonly vehicles?: readonly string[];
+    readonly role?: 'active' | 'shadow';
+    readonly sinceMs?: number;
+    readonly untilMs?: number;
+    readonly limit?: number;
+  }): Promise<readonly InferenceWindow[]>;
   /** One inference by vehicle and sequence, undefined if unknown. */
   inference(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined>;
   deadlineMisses(vehicleId: string): Promise<number>;
@@ -85,16 +168,38 @@ export interface TelemetryStore {
 /** Writes desired states and reads reported ones. */
 export interface VehicleStates {
   /** Signs new director targets with the next counter and publishes the vehicle's desired state. Returns the counter. */
-  assign(targets: { readonly vehicleId: string; readonly bundle: Digest | null; readonly shadow: Digest | null; readonly rolloutId: string | null; readonly reason: string }): Promise<number>;
+  assign(targets: {
+    readonly vehicleId: string;
+    readonly bundle: Digest | null;
+    readonly shadow: Digest | null;
+    readonly rolloutId: string | null;
+    readonly reason: string;
+  }): Promise<number>;
   /** Adds or replaces a campaign in the desired state of each vehicle. */
   pushCampaign(vehicles: readonly string[], campaign: unknown): Promise<void>;
+  /** Takes a campaign out of the desired state of each vehicle; what it has captured stays. */
+  withdrawCampaign(vehicles: readonly string[], campaignId: string): Promise<void>;
   reported(vehicleId: string): Promise<ReportedState | undefined>;
+  /** What was last asked of the vehicle. */
+  desired(vehicleId: string): Promise<DesiredState | undefined>;
 }
+
+/** One complete window of one recording, [windowStartNs, windowEndNs) on its session's clock; values in the feature set's order. */
+export type FeatureRow = {
+  readonly windowStartNs: bigint;
+  readonly windowEndNs: bigint;
+  readonly values: readonly number[];
+};
 
 /** Batch side of the feature layer. */
 export interface FeatureBatch {
-  /** Computes one row per complete window of one recording by SQL; rows in window order. @throws FleetError FEATURE_INPUT_MISSING */
-  compute(recording: Digest, featureSet: FeatureSet): Promise<readonly { readonly windowStartNs: bigint; readonly windowEndNs: bigint; readonly values: readonly number[] }[]>;
+  /** Computes one row per complete window of one recording by SQL; rows in window order. @throws FleetError FEATURE_INPUT_MISSING, FEATURE_SET_INVALID */
+  compute(recording: Digest, featureSet: FeatureSet): Promise<readonly FeatureRow[]>;
+  /** Computes many recordings in few queries; one entry per recording, in the order given. @throws FleetError as `compute`, naming the recording */
+  computeMany(
+    recordings: readonly Digest[],
+    featureSet: FeatureSet,
+  ): Promise<ReadonlyMap<Digest, readonly FeatureRow[]>>;
 }
 
 /** Signs and stores bundles. */

@@ -10,7 +10,8 @@ export const ERROR_CODES_FILE = join(SCHEMAS, '../docs/error-codes.md');
 /** The text of docs/error-codes.md. */
 export function errorCodesMarkdown(): string {
   const rows = Object.entries(ERROR_TABLE).map(
-    ([code, { httpStatus, retryable, meaning }]) => `| \`${code}\` | ${httpStatus} | ${retryable ? 'yes' : 'no'} | ${meaning} |`,
+    ([code, { httpStatus, retryable, meaning }]) =>
+      `| \`${code}\` | ${httpStatus} | ${retryable ? 'yes' : 'no'} | ${meaning} |`,
   );
   return [
     '# Error codes',

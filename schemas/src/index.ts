@@ -1,6 +1,13 @@
 /** The contract between vehicle and cloud, safe to bundle anywhere: plain types, ids, documents, subjects, error codes. */
 export { compileCondition } from './campaign/condition.ts';
-export { Campaign, type CampaignInput, parseCampaign, PRIORITIES, type Priority, WINDOW_MS_MAX } from './campaign/campaign.ts';
+export {
+  Campaign,
+  type CampaignInput,
+  parseCampaign,
+  PRIORITIES,
+  type Priority,
+  WINDOW_MS_MAX,
+} from './campaign/campaign.ts';
 export type { Channel, OpaqueChannel, SignalChannel, SignalDefinition } from './capture/channel.ts';
 export type { OpaqueMessage, SessionDescription, SignalMessage, SourceMessage } from './capture/source-message.ts';
 export {
@@ -37,7 +44,13 @@ export {
   HealthFinding,
   ROLLOUT_PHASES,
 } from './ledger/facts.ts';
-export { entityOfKind, LEDGER_ENTRY_BYTES_MAX, type LedgerEntry, type NewFact, parseLedgerEntry } from './ledger/ledger-entry.ts';
+export {
+  entityOfKind,
+  LEDGER_ENTRY_BYTES_MAX,
+  type LedgerEntry,
+  type NewFact,
+  parseLedgerEntry,
+} from './ledger/ledger-entry.ts';
 export { BUNDLE_PAYLOAD_TYPE, BundleManifest, GoldenVectors } from './package/bundle.ts';
 export { DIRECTOR_PAYLOAD_TYPE, DesiredState, DirectorTargets, ReportedState } from './assign/desired-state.ts';
 export { GapRecord, RecordingMetadata, TriggerRecord } from './record/recording-metadata.ts';

@@ -1,7 +1,13 @@
 /** Protobuf messages on the wire between vehicle and cloud; kept out of workflow bundles. */
 export { type CanFrame, CanFrameSchema } from './gen/fleetloop/capture_pb.js';
 export { type Heartbeat, HeartbeatSchema } from './gen/fleetloop/health_pb.js';
-export { type Inference, type InferenceBatch, InferenceBatchSchema, InferenceSchema, Role } from './gen/fleetloop/infer_pb.js';
+export {
+  type Inference,
+  type InferenceBatch,
+  InferenceBatchSchema,
+  InferenceSchema,
+  Role,
+} from './gen/fleetloop/infer_pb.js';
 export {
   type Manifest,
   ManifestSchema,

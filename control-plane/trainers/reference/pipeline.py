@@ -34,8 +34,8 @@ def run_pipeline(request: Request, train: Table, test: Table, target: Path, say:
     export_int8(fp32, int8)
     say("export", fp32Bytes=fp32.stat().st_size, int8Bytes=int8.stat().st_size)
     outputs, outputs_int8 = run(fp32, test.x), run(int8, test.x)
-    _write_predictions(target / "predictions.parquet", request, test, outputs)
-    _write_predictions(target / "predictions.int8.parquet", request, test, outputs_int8)
+    write_predictions(target / "predictions.parquet", request, test, outputs)
+    write_predictions(target / "predictions.int8.parquet", request, test, outputs_int8)
     _write_json(target / "training-stats.json", training_stats(train, request))
     _write_json(target / "golden.json", golden(test, outputs))
     _write_json(target / "environment.json", environment())
@@ -105,7 +105,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _write_predictions(path: Path, request: Request, test: Table, outputs: np.ndarray) -> None:
+def write_predictions(path: Path, request: Request, test: Table, outputs: np.ndarray) -> None:
     top = outputs.argmax(axis=1)
     columns: dict[str, Any] = {
         "sample_id": test.sample_ids,

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 import { FleetError } from '@fleetloop/schemas';
-import type { SourceFiles } from './ports.ts';
+import type { SourceFiles } from '@fleetloop/schemas/source';
 
 /** Size of a piece; small enough for the memory of a vehicle, large enough for few system calls. */
 const PIECE_SIZE_BYTES = 16 * 1024;

@@ -57,7 +57,13 @@ export const ReportedState = z.strictObject({
   hardwareRevision: z.string(),
   softwareVersion: z.string(),
   campaigns: z.array(
-    z.strictObject({ id: z.string(), version: z.int(), state: z.enum(CAMPAIGN_STATES), code: z.string().optional(), reason: z.string().max(2_000).optional() }),
+    z.strictObject({
+      id: z.string(),
+      version: z.int(),
+      state: z.enum(CAMPAIGN_STATES),
+      code: z.string().optional(),
+      reason: z.string().max(2_000).optional(),
+    }),
   ),
   model: z.strictObject({
     /** Highest director counter accepted. */

@@ -15,7 +15,12 @@ const id = z.string().regex(/^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$/, 'use a-z,
  * `model` reads a field of the latest inference: output (string), confidence (0..1), distance, of role active or shadow.
  */
 const CampaignInput = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('signal'), name: z.string().regex(/^[a-z][a-zA-Z0-9_]{0,62}$/), path: z.string().max(256), unit: z.string().max(32) }),
+  z.strictObject({
+    kind: z.literal('signal'),
+    name: z.string().regex(/^[a-z][a-zA-Z0-9_]{0,62}$/),
+    path: z.string().max(256),
+    unit: z.string().max(32),
+  }),
   z.strictObject({
     kind: z.literal('model'),
     name: z.string().regex(/^[a-z][a-zA-Z0-9_]{0,62}$/),

@@ -4,15 +4,20 @@ import { FleetError } from '../errors/fleet-error.ts';
 import type { Campaign, CampaignInput } from './campaign.ts';
 
 /**
- * @throws FleetError CAMPAIGN_SYNTAX, CAMPAIGN_TYPE; the message points at the character
+ * @throws FleetError CAMPAIGN_SYNTAX, CAMPAIGN_TYPE, CAMPAIGN_COST; the message points at the character
  */
 export function compileCondition(campaign: Campaign): CompiledExpression {
   const variables: Record<string, VariableType> = {};
   for (const input of campaign.inputs) {
-    if (input.name in variables) throw new FleetError('CAMPAIGN_TYPE', `campaign ${campaign.id} declares the input ${input.name} twice`);
+    if (input.name in variables)
+      throw new FleetError('CAMPAIGN_TYPE', `campaign ${campaign.id} declares the input ${input.name} twice`);
     variables[input.name] = typeOfInput(input);
   }
-  return compileExpression(campaign.condition, variables, { syntax: 'CAMPAIGN_SYNTAX', type: 'CAMPAIGN_TYPE' });
+  return compileExpression(campaign.condition, variables, {
+    syntax: 'CAMPAIGN_SYNTAX',
+    type: 'CAMPAIGN_TYPE',
+    cost: 'CAMPAIGN_COST',
+  });
 }
 
 function typeOfInput(input: CampaignInput): VariableType {

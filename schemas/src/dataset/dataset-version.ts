@@ -46,7 +46,9 @@ export const DatasetVersion = z.strictObject({
   specification: digestText,
   /** Sorted by recording digest. */
   recordings: z.array(DatasetRecording).min(1).max(DATASET_RECORDINGS_MAX),
-  exclusions: z.array(z.strictObject({ recording: digestText, session: shortText, reason: shortText })).max(DATASET_RECORDINGS_MAX),
+  exclusions: z
+    .array(z.strictObject({ recording: digestText, session: shortText, reason: shortText }))
+    .max(DATASET_RECORDINGS_MAX),
 });
 export type DatasetVersion = z.infer<typeof DatasetVersion>;
 

@@ -5,13 +5,19 @@ import { canonicalJson, JSON_DEPTH_MAX, type JsonValue } from './canonical-json.
 
 describe('canonicalJson', () => {
   it('orders keys by UTF-16 code units (RFC 8785 §3.2.3)', () => {
-    const document = JSON.parse('{"\\u20ac":"Euro Sign","\\r":"Carriage Return","\\ufb33":"Hebrew","1":"One","\\ud83d\\ude00":"Emoji","\\u0080":"Control","\\u00f6":"o"}') as JsonValue;
+    const document = JSON.parse(
+      '{"\\u20ac":"Euro Sign","\\r":"Carriage Return","\\ufb33":"Hebrew","1":"One","\\ud83d\\ude00":"Emoji","\\u0080":"Control","\\u00f6":"o"}',
+    ) as JsonValue;
     expect(Object.keys(JSON.parse(canonicalJson(document)) as object)).toHaveLength(7);
-    expect(canonicalJson(document)).toBe('{"\\r":"Carriage Return","1":"One","\u0080":"Control","ö":"o","€":"Euro Sign","😀":"Emoji","\ufb33":"Hebrew"}');
+    expect(canonicalJson(document)).toBe(
+      '{"\\r":"Carriage Return","1":"One","\u0080":"Control","ö":"o","€":"Euro Sign","😀":"Emoji","\ufb33":"Hebrew"}',
+    );
   });
 
   it('writes numbers as ECMAScript does (RFC 8785 §3.2.2.3)', () => {
-    expect(canonicalJson([333333333.33333329, 1e30, 4.5, 2e-3, 0.000000000000000000000000001, -0])).toBe('[333333333.3333333,1e+30,4.5,0.002,1e-27,0]');
+    expect(canonicalJson([333333333.3333333, 1e30, 4.5, 2e-3, 0.000000000000000000000000001, -0])).toBe(
+      '[333333333.3333333,1e+30,4.5,0.002,1e-27,0]',
+    );
   });
 
   it('gives the same text whatever the order of the keys', () => {

@@ -16,6 +16,8 @@ export const ERROR_TABLE = {
   UNAUTHENTICATED: define(401, false, 'no valid token was given'),
   FORBIDDEN: define(403, false, 'the actor may not do this'),
 
+  API_UNAVAILABLE: define(503, true, 'the HTTP API of the control plane does not answer'),
+
   SOURCE_NOT_FOUND: define(404, false, 'a source file does not exist or cannot be read'),
   SOURCE_FORMAT: define(400, false, 'a source is not in the format that its mapping names'),
   SOURCE_COLUMN_MISSING: define(400, false, 'a column that the mapping names is not in the file'),
@@ -36,7 +38,6 @@ export const ERROR_TABLE = {
   CAMPAIGN_TARGET: define(400, false, 'a campaign names a vehicle that is not enrolled'),
 
   RECORD_WRITE: define(500, true, 'a recording could not be written'),
-  SPOOL_FULL: define(507, true, 'the spool has no room left within its quota'),
   SPOOL_CORRUPT: define(500, false, 'a spool file does not match its digest'),
   UPLINK_REFUSED: define(400, false, 'the control plane refused an upload for good'),
   UPLINK_UNAVAILABLE: define(503, true, 'the link or the control plane does not answer'),

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { compileExpression, EXPRESSION_LIMITS } from './expression.ts';
 
-const codes = { syntax: 'CAMPAIGN_SYNTAX', type: 'CAMPAIGN_TYPE' } as const;
-const compile = (source: string) => compileExpression(source, { x: 'double', name: 'string', attributes: 'map<string, string>' }, codes);
+const codes = { syntax: 'CAMPAIGN_SYNTAX', type: 'CAMPAIGN_TYPE', cost: 'CAMPAIGN_COST' } as const;
+const compile = (source: string) =>
+  compileExpression(source, { x: 'double', name: 'string', attributes: 'map<string, string>' }, codes);
 
 describe('compileExpression', () => {
   it('evaluates over the declared variables', () => {
@@ -28,6 +29,6 @@ describe('compileExpression', () => {
 
   it('refuses an expression over its cost bound', () => {
     const source = Array.from({ length: EXPRESSION_LIMITS.maxAstNodes }, () => 'x > 1.0').join(' || ');
-    expect(() => compile(source)).toThrow(expect.objectContaining({ code: 'CAMPAIGN_SYNTAX' }));
+    expect(() => compile(source)).toThrow(expect.objectContaining({ code: 'CAMPAIGN_COST' }));
   });
 });

@@ -1,5 +1,5 @@
 /** CEL over a declared, typed environment with a cost bound: the one expression language of triggers, filters and slices. */
-import { Environment } from '@marcbachmann/cel-js';
+import { Environment, ParseError } from '@marcbachmann/cel-js';
 import { FleetError } from '../errors/fleet-error.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
 
@@ -8,9 +8,20 @@ export type VariableType = 'double' | 'int' | 'string' | 'bool' | 'map<string, s
 export type ExpressionValue = number | bigint | string | boolean | Readonly<Record<string, string>>;
 
 /** Structural bounds at parse time: they bound the cost of one evaluation. */
-export const EXPRESSION_LIMITS = { maxAstNodes: 500, maxDepth: 24, maxListElements: 200, maxMapEntries: 50, maxCallArguments: 16 } as const;
+export const EXPRESSION_LIMITS = {
+  maxAstNodes: 500,
+  maxDepth: 24,
+  maxListElements: 200,
+  maxMapEntries: 50,
+  maxCallArguments: 16,
+} as const;
 
-export type ExpressionErrorCodes = { readonly syntax: ErrorCode; readonly type: ErrorCode };
+export type ExpressionErrorCodes = {
+  readonly syntax: ErrorCode;
+  readonly type: ErrorCode;
+  /** Over a bound of EXPRESSION_LIMITS; `syntax` where there is no code of its own. */
+  readonly cost?: ErrorCode;
+};
 
 export type CompiledExpression = {
   readonly source: string;
@@ -20,7 +31,7 @@ export type CompiledExpression = {
 
 /**
  * Parses and type-checks an expression of type bool. `abs(double): double` is available beside CEL's own functions.
- * @throws FleetError with `codes.syntax` or `codes.type`; the message points at the character
+ * @throws FleetError with `codes.syntax`, `codes.type` or `codes.cost`; the message points at the character
  */
 export function compileExpression(
   source: string,
@@ -34,16 +45,24 @@ export function compileExpression(
   const checked = program.check();
   if (!checked.valid) throw new FleetError(codes.type, describe(source, checked.error), { cause: checked.error });
   if (checked.type !== 'bool') {
-    throw new FleetError(codes.type, `the expression ${JSON.stringify(source)} is of type ${checked.type}: it must be a bool`);
+    throw new FleetError(
+      codes.type,
+      `the expression ${JSON.stringify(source)} is of type ${checked.type}: it must be a bool`,
+    );
   }
   return { source, evaluate: (values) => program(values) === true };
 }
 
-function parse(environment: Environment, source: string, codes: ExpressionErrorCodes): ReturnType<Environment['parse']> {
+function parse(
+  environment: Environment,
+  source: string,
+  codes: ExpressionErrorCodes,
+): ReturnType<Environment['parse']> {
   try {
     return environment.parse(source);
   } catch (cause) {
-    throw new FleetError(codes.syntax, describe(source, cause), { cause });
+    const isOverLimit = cause instanceof ParseError && cause.code === 'limit_exceeded';
+    throw new FleetError(isOverLimit ? (codes.cost ?? codes.syntax) : codes.syntax, describe(source, cause), { cause });
   }
 }
 

@@ -28,7 +28,18 @@ export const ZERO_BAND_SHARE = 1e-9;
  * Samples that are missing or not finite are skipped. A sample that arrives after a message with a later stamp has closed its
  * window is not part of that window; only messages that carry a signal of the set close windows.
  */
-export const TRANSFORMS = ['mean', 'std', 'range', 'rms', 'mad', 'min', 'max', 'last', 'count', 'zero_crossings'] as const;
+export const TRANSFORMS = [
+  'mean',
+  'std',
+  'range',
+  'rms',
+  'mad',
+  'min',
+  'max',
+  'last',
+  'count',
+  'zero_crossings',
+] as const;
 export type Transform = (typeof TRANSFORMS)[number];
 
 const FeatureDefinition = z.strictObject({ name, input: name, transform: z.enum(TRANSFORMS) });
@@ -56,7 +67,8 @@ export const FeatureSet = z
     if (series.size !== set.signals.length + set.derived.length) context.addIssue('a series name occurs twice');
     const signals = new Set(set.signals.map((signal) => signal.name));
     for (const derived of set.derived) {
-      for (const part of derived.of) if (!signals.has(part)) context.addIssue(`derived ${derived.name} names unknown signal ${part}`);
+      for (const part of derived.of)
+        if (!signals.has(part)) context.addIssue(`derived ${derived.name} names unknown signal ${part}`);
     }
     const seen = new Set<string>();
     for (const feature of set.features) {

@@ -7,9 +7,12 @@ describe('parseVehicleId', () => {
     expect(parseVehicleId(text)).toBe(text);
   });
 
-  it.each(['', '-a', 'a-', 'A', 'a.b', 'a*', 'a>', '../a', 'a b', 'a'.repeat(ID_LENGTH_MAX + 1), 7, null])('refuses %j', (text) => {
-    expect(() => parseVehicleId(text)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
-  });
+  it.each(['', '-a', 'a-', 'A', 'a.b', 'a*', 'a>', '../a', 'a b', 'a'.repeat(ID_LENGTH_MAX + 1), 7, null])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseVehicleId(text)).toThrow(expect.objectContaining({ code: 'REQUEST_INVALID' }));
+    },
+  );
 });
 
 describe('parseDigest', () => {

@@ -38,5 +38,8 @@ export const isDigest = (text: unknown): text is Digest => typeof text === 'stri
 /** @throws FleetError REQUEST_INVALID */
 export function parseDigest(text: unknown): Digest {
   if (isDigest(text)) return text;
-  throw new FleetError('REQUEST_INVALID', `${JSON.stringify(text)} is not a digest: it must read sha256:<64 hex digits>`);
+  throw new FleetError(
+    'REQUEST_INVALID',
+    `${JSON.stringify(text)} is not a digest: it must read sha256:<64 hex digits>`,
+  );
 }

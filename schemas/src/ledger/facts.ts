@@ -31,8 +31,24 @@ export const GateResult = z.strictObject({
 export type GateResult = z.infer<typeof GateResult>;
 
 export const HEALTH_VERDICTS = ['passed', 'failed', 'inconclusive'] as const;
-export const ROLLOUT_PHASES = ['pending', 'progressing', 'paused', 'healthy', 'degraded', 'aborted', 'rolled_back'] as const;
-export const ACTION_STATES = ['assigned', 'activated', 'confirmed', 'refused', 'silent', 'rolling_back', 'rolled_back'] as const;
+export const ROLLOUT_PHASES = [
+  'pending',
+  'progressing',
+  'paused',
+  'healthy',
+  'degraded',
+  'aborted',
+  'rolled_back',
+] as const;
+export const ACTION_STATES = [
+  'assigned',
+  'activated',
+  'confirmed',
+  'refused',
+  'silent',
+  'rolling_back',
+  'rolled_back',
+] as const;
 
 /** One cause for a health verdict, with the figures it rests on. */
 export const HealthFinding = z.strictObject({
@@ -52,8 +68,20 @@ export type HealthFinding = z.infer<typeof HealthFinding>;
 
 /** Body of each fact kind. The kind's first word is the entity, whose id is the key of the ledger subject. */
 export const FACTS = {
-  'vehicle.enrolled': z.strictObject({ vehicleId: shortText, publicKey: shortText, hardwareRevision: shortText, softwareVersion: shortText, place: z.string() }),
-  'campaign.published': z.strictObject({ campaign: Campaign, digest: digestText, vehicles: z.array(shortText).max(10_000), brief: z.string().nullable() }),
+  'vehicle.enrolled': z.strictObject({
+    vehicleId: shortText,
+    publicKey: shortText,
+    hardwareRevision: shortText,
+    softwareVersion: shortText,
+    place: z.string(),
+  }),
+  'campaign.published': z.strictObject({
+    campaign: Campaign,
+    digest: digestText,
+    vehicles: z.array(shortText).max(10_000),
+    brief: z.string().nullable(),
+  }),
+  'campaign.ended': z.strictObject({ campaignId: shortText, vehicles: z.array(shortText).max(10_000), reason: text }),
   'recording.accepted': z.strictObject({
     recording: digestText,
     source: z.enum(['uplink', 'import']),
@@ -66,11 +94,31 @@ export const FACTS = {
     /** Digest of the manifest that brought it; null for an import. */
     manifest: digestText.nullable(),
   }),
-  'recording.quarantined': z.strictObject({ recording: digestText, vehicleId: z.string(), eventId: z.string(), code: shortText, message: text, source: z.enum(['uplink', 'import']) }),
+  'recording.quarantined': z.strictObject({
+    recording: digestText,
+    vehicleId: z.string(),
+    eventId: z.string(),
+    code: shortText,
+    message: text,
+    source: z.enum(['uplink', 'import']),
+  }),
   'label.assigned': z.strictObject({ recording: digestText, label: shortText, annotator: shortText, method: text }),
   'feature_set.registered': z.strictObject({ digest: digestText, featureSet: FeatureSet }),
-  'dataset.frozen': z.strictObject({ digest: digestText, dataset: shortText, version: shortText, document: DatasetVersion }),
-  'feature_table.computed': z.strictObject({ digest: digestText, dataset: digestText, featureSet: digestText, rows: z.int(), recordings: z.int(), trainRows: z.int(), testRows: z.int() }),
+  'dataset.frozen': z.strictObject({
+    digest: digestText,
+    dataset: shortText,
+    version: shortText,
+    document: DatasetVersion,
+  }),
+  'feature_table.computed': z.strictObject({
+    digest: digestText,
+    dataset: digestText,
+    featureSet: digestText,
+    rows: z.int(),
+    recordings: z.int(),
+    trainRows: z.int(),
+    testRows: z.int(),
+  }),
   'run.finished': z.strictObject({
     runId: shortText,
     mlflowRunId: z.string().nullable(),
@@ -86,22 +134,125 @@ export const FACTS = {
     seconds: z.number(),
   }),
   'run.failed': z.strictObject({ runId: shortText, dataset: digestText, code: shortText, message: text }),
-  'model.registered': z.strictObject({ name: shortText, version: z.int().min(1), model: digestText, runId: shortText, dataset: digestText, featureSet: digestText, datasetName: z.string(), featureSetName: z.string() }),
-  'gate.evaluated': z.strictObject({ gateId: shortText, model: digestText, modelName: shortText, modelVersion: z.int(), dataset: digestText, policy: digestText, predictions: digestText, result: GateResult }),
-  'promotion.proposed': z.strictObject({ promotionId: shortText, modelName: shortText, modelVersion: z.int(), model: digestText, gate: shortText, dataset: digestText, policy: digestText, proposer: shortText, expiresAt: z.iso.datetime() }),
-  'promotion.approved': z.strictObject({ promotionId: shortText, model: digestText, dataset: digestText, policy: digestText, approver: shortText, reason: text }),
+  'model.registered': z.strictObject({
+    name: shortText,
+    version: z.int().min(1),
+    model: digestText,
+    runId: shortText,
+    dataset: digestText,
+    featureSet: digestText,
+    datasetName: z.string(),
+    featureSetName: z.string(),
+  }),
+  'gate.evaluated': z.strictObject({
+    gateId: shortText,
+    model: digestText,
+    modelName: shortText,
+    modelVersion: z.int(),
+    dataset: digestText,
+    policy: digestText,
+    predictions: digestText,
+    result: GateResult,
+  }),
+  'promotion.proposed': z.strictObject({
+    promotionId: shortText,
+    modelName: shortText,
+    modelVersion: z.int(),
+    model: digestText,
+    gate: shortText,
+    dataset: digestText,
+    policy: digestText,
+    proposer: shortText,
+    expiresAt: z.iso.datetime(),
+  }),
+  'promotion.approved': z.strictObject({
+    promotionId: shortText,
+    model: digestText,
+    dataset: digestText,
+    policy: digestText,
+    approver: shortText,
+    reason: text,
+  }),
   'promotion.refused': z.strictObject({ promotionId: shortText, model: digestText, by: shortText, reason: text }),
-  'bundle.built': z.strictObject({ bundle: digestText, model: digestText, modelName: shortText, modelVersion: z.int(), featureSet: digestText, variants: z.record(z.string(), digestText), promotion: shortText }),
-  'rollout.started': z.strictObject({ rolloutId: shortText, bundle: digestText, formerBundle: digestText.nullable(), model: digestText, waves: z.array(z.array(shortText)).max(100), healthRule: z.string() }),
+  'bundle.built': z.strictObject({
+    bundle: digestText,
+    model: digestText,
+    modelName: shortText,
+    modelVersion: z.int(),
+    featureSet: digestText,
+    variants: z.record(z.string(), digestText),
+    promotion: shortText,
+  }),
+  'rollout.started': z.strictObject({
+    rolloutId: shortText,
+    bundle: digestText,
+    formerBundle: digestText.nullable(),
+    model: digestText,
+    waves: z.array(z.array(shortText)).max(100),
+    healthRule: z.string(),
+  }),
   'rollout.wave': z.strictObject({ rolloutId: shortText, wave: z.int().min(0), vehicles: z.array(shortText) }),
-  'rollout.action': z.strictObject({ rolloutId: shortText, vehicleId: shortText, state: z.enum(ACTION_STATES), bundle: digestText.nullable(), counter: z.int(), reason: text }),
-  'rollout.health': z.strictObject({ rolloutId: shortText, wave: z.int().min(0), verdict: z.enum(HEALTH_VERDICTS), findings: z.array(HealthFinding).max(256) }),
-  'rollout.finished': z.strictObject({ rolloutId: shortText, phase: z.enum(ROLLOUT_PHASES), updated: z.array(shortText), rolledBack: z.array(shortText), reason: text, seconds: z.number() }),
-  'anomaly.opened': z.strictObject({ anomalyId: shortText, rolloutId: shortText, bundle: digestText, model: digestText, vehicles: z.array(shortText), hardwareRevision: shortText, feature: z.string(), since: z.iso.datetime(), findings: z.array(HealthFinding).max(256) }),
-  'brief.opened': z.strictObject({ briefId: shortText, anomalyId: shortText, owner: shortText, vehicles: z.array(shortText), recordingsWanted: z.int().min(1), text }),
-  'brief.closed': z.strictObject({ briefId: shortText, recordings: z.array(digestText).max(100_000), dataset: digestText.nullable(), outcome: text }),
+  'rollout.action': z.strictObject({
+    rolloutId: shortText,
+    vehicleId: shortText,
+    state: z.enum(ACTION_STATES),
+    bundle: digestText.nullable(),
+    counter: z.int(),
+    reason: text,
+  }),
+  'rollout.health': z.strictObject({
+    rolloutId: shortText,
+    wave: z.int().min(0),
+    verdict: z.enum(HEALTH_VERDICTS),
+    findings: z.array(HealthFinding).max(256),
+  }),
+  'rollout.finished': z.strictObject({
+    rolloutId: shortText,
+    phase: z.enum(ROLLOUT_PHASES),
+    updated: z.array(shortText),
+    rolledBack: z.array(shortText),
+    reason: text,
+    seconds: z.number(),
+  }),
+  'anomaly.opened': z.strictObject({
+    anomalyId: shortText,
+    rolloutId: shortText,
+    bundle: digestText,
+    model: digestText,
+    vehicles: z.array(shortText),
+    hardwareRevision: shortText,
+    feature: z.string(),
+    since: z.iso.datetime(),
+    findings: z.array(HealthFinding).max(256),
+  }),
+  'brief.opened': z.strictObject({
+    briefId: shortText,
+    anomalyId: shortText,
+    owner: shortText,
+    vehicles: z.array(shortText),
+    recordingsWanted: z.int().min(1),
+    text,
+  }),
+  'brief.closed': z.strictObject({
+    briefId: shortText,
+    recordings: z.array(digestText).max(100_000),
+    dataset: digestText.nullable(),
+    outcome: text,
+  }),
   /** A confirmed failure that every later gate must hold: a named slice that is added to the policy. */
-  'regression.added': z.strictObject({ regressionId: shortText, anomalyId: shortText, policyName: shortText, slice: z.strictObject({ name: shortText, where: shortText, countMin: z.int().min(1), runsMin: z.int().min(1), lowerBoundMin: z.number() }), formerModel: digestText }),
+  'regression.added': z.strictObject({
+    regressionId: shortText,
+    anomalyId: shortText,
+    policyName: shortText,
+    slice: z.strictObject({
+      name: shortText,
+      where: shortText,
+      countMin: z.int().min(1),
+      runsMin: z.int().min(1),
+      lowerBoundMin: z.number(),
+    }),
+    formerModel: digestText,
+  }),
 } as const;
 
 export type FactKind = keyof typeof FACTS;

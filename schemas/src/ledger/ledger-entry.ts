@@ -16,7 +16,10 @@ const Envelope = z.strictObject({
   subject: z.string().min(3).max(200),
   reason: z.string().max(4_096).optional(),
   /** Digests that this fact rests on. */
-  evidence: z.array(z.string().regex(/^sha256:[0-9a-f]{64}$/)).max(1_000).default([]),
+  evidence: z
+    .array(z.string().regex(/^sha256:[0-9a-f]{64}$/))
+    .max(1_000)
+    .default([]),
   body: z.unknown(),
 });
 
@@ -40,9 +43,14 @@ export type NewFact = Fact & {
 /** @throws FleetError LEDGER_ENTRY_INVALID */
 export function parseLedgerEntry(document: unknown): LedgerEntry {
   const envelope = Envelope.safeParse(document);
-  if (!envelope.success) throw new FleetError('LEDGER_ENTRY_INVALID', `the ledger entry is not valid: ${z.prettifyError(envelope.error)}`);
+  if (!envelope.success)
+    throw new FleetError('LEDGER_ENTRY_INVALID', `the ledger entry is not valid: ${z.prettifyError(envelope.error)}`);
   const body = FACTS[envelope.data.kind].safeParse(envelope.data.body);
-  if (!body.success) throw new FleetError('LEDGER_ENTRY_INVALID', `the body of ${envelope.data.kind} is not valid: ${z.prettifyError(body.error)}`);
+  if (!body.success)
+    throw new FleetError(
+      'LEDGER_ENTRY_INVALID',
+      `the body of ${envelope.data.kind} is not valid: ${z.prettifyError(body.error)}`,
+    );
   return { ...envelope.data, body: body.data } as LedgerEntry;
 }
 

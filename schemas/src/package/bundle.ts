@@ -9,7 +9,10 @@ export const digestText = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must read s
 const Variant = z.strictObject({
   name: z.enum(['fp32', 'int8']),
   digest: digestText,
-  sizeBytes: z.int().min(1).max(512 * 1024 * 1024),
+  sizeBytes: z
+    .int()
+    .min(1)
+    .max(512 * 1024 * 1024),
   executionProvider: z.literal('cpu'),
   tolerance: z.number().positive(),
   /** Least share (0..1) of golden rows whose class must equal the golden class. */

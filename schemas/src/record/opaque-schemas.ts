@@ -17,7 +17,10 @@ const FILES: ReadonlyMap<string, DescFile> = new Map<string, DescFile>([
 export function opaqueDescriptorSet(schemaName: string): Uint8Array {
   const file = FILES.get(schemaName);
   if (file === undefined) {
-    throw new FleetError('SOURCE_FORMAT', `no message type ${schemaName} is known: use one of ${[...FILES.keys()].join(', ')}`);
+    throw new FleetError(
+      'SOURCE_FORMAT',
+      `no message type ${schemaName} is known: use one of ${[...FILES.keys()].join(', ')}`,
+    );
   }
   const files = [...file.dependencies, file].map((each) => each.proto);
   return toBinary(FileDescriptorSetSchema, create(FileDescriptorSetSchema, { file: files }));

@@ -41,7 +41,10 @@ export type McapMetadataRecord = { readonly name: string; readonly metadata: Rea
 
 /** The MCAP metadata records of `metadata`, in a fixed order so that equal recordings have equal bytes. */
 export function toMetadataRecords(metadata: RecordingMetadata): McapMetadataRecord[] {
-  const record = (name: string, entries: Record<string, string>): McapMetadataRecord => ({ name, metadata: new Map(Object.entries(entries)) });
+  const record = (name: string, entries: Record<string, string>): McapMetadataRecord => ({
+    name,
+    metadata: new Map(Object.entries(entries)),
+  });
   const records = [
     record('fleet.vehicle', { id: metadata.vehicle.id, hardwareRevision: metadata.vehicle.hardwareRevision }),
     record('fleet.software', { name: metadata.software.name, version: metadata.software.version }),
@@ -67,10 +70,15 @@ export function toMetadataRecords(metadata: RecordingMetadata): McapMetadataReco
  * @throws FleetError INGEST_METADATA_MISSING naming the record or field that is absent or wrong
  */
 export function fromMetadataRecords(records: readonly McapMetadataRecord[]): RecordingMetadata {
-  const find = (name: string): ReadonlyMap<string, string> | undefined => records.find((record) => record.name === name)?.metadata;
+  const find = (name: string): ReadonlyMap<string, string> | undefined =>
+    records.find((record) => record.name === name)?.metadata;
   const need = (name: string): ReadonlyMap<string, string> => {
     const found = find(name);
-    if (found === undefined) throw new FleetError('INGEST_METADATA_MISSING', `the recording has no metadata record ${name}: it was not written by a fleetloop agent or import`);
+    if (found === undefined)
+      throw new FleetError(
+        'INGEST_METADATA_MISSING',
+        `the recording has no metadata record ${name}: it was not written by a fleetloop agent or import`,
+      );
     return found;
   };
   const session = need('fleet.session');
@@ -84,11 +92,22 @@ export function fromMetadataRecords(records: readonly McapMetadataRecord[]): Rec
     gaps: parseJson('fleet.gap', need('fleet.gap').get('gaps')),
     loss: parseJson('fleet.loss', need('fleet.loss').get('loss')),
     ...(brief === undefined ? {} : { brief }),
-    ...(event === undefined ? {} : { event: { ...Object.fromEntries(event), triggers: parseJson('fleet.event', event.get('triggers')), campaigns: parseJson('fleet.event', event.get('campaigns')) } }),
+    ...(event === undefined
+      ? {}
+      : {
+          event: {
+            ...Object.fromEntries(event),
+            triggers: parseJson('fleet.event', event.get('triggers')),
+            campaigns: parseJson('fleet.event', event.get('campaigns')),
+          },
+        }),
   };
   const parsed = RecordingMetadata.safeParse(candidate);
   if (parsed.success) return parsed.data;
-  throw new FleetError('INGEST_METADATA_MISSING', `the recording's metadata is not valid: ${z.prettifyError(parsed.error)}`);
+  throw new FleetError(
+    'INGEST_METADATA_MISSING',
+    `the recording's metadata is not valid: ${z.prettifyError(parsed.error)}`,
+  );
 }
 
 function parseJson(name: string, text: string | undefined): unknown {

@@ -25,7 +25,9 @@ const SignalList = z
  * @throws FleetError INGEST_MCAP_INVALID for bytes that are no MCAP, a truncated file, a CRC that differs, a message that
  * does not decode, or a limit that is broken
  */
-export async function* readRecording(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<RecordingItem> {
+export async function* readRecording(
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<RecordingItem> {
   const reader = new McapStreamReader({ validateCrcs: true, decompressHandlers: { zstd: decompressZstd } });
   const channels = new Map<number, Channel>();
   const schemaNames = new Map<number, string>();
@@ -36,7 +38,8 @@ export async function* readRecording(bytes: AsyncIterable<Uint8Array> | Iterable
       reader.append(part);
       for (let record = reader.nextRecord(); record !== undefined; record = reader.nextRecord()) {
         if (record.type === 'Schema') schemaNames.set(record.id, record.name);
-        if (record.type === 'Channel' && !channels.has(record.id)) channels.set(record.id, toChannel(record, schemaNames));
+        if (record.type === 'Channel' && !channels.has(record.id))
+          channels.set(record.id, parseChannelRecord(record, schemaNames));
         if (record.type === 'Statistics') statistics = record.messageCount;
         if (record.type === 'Metadata') yield { kind: 'metadata', record };
         if (record.type === 'Message') {
@@ -47,34 +50,62 @@ export async function* readRecording(bytes: AsyncIterable<Uint8Array> | Iterable
     }
   } catch (cause) {
     if (cause instanceof FleetError) throw cause;
-    throw new FleetError('INGEST_MCAP_INVALID', `the recording is not well-formed MCAP: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new FleetError(
+      'INGEST_MCAP_INVALID',
+      `the recording is not well-formed MCAP: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
   if (!reader.done()) throw new FleetError('INGEST_MCAP_INVALID', 'the recording is truncated: it has no footer');
   if (statistics !== undefined && statistics !== messages) {
-    throw new FleetError('INGEST_MCAP_INVALID', `the recording's statistics name ${statistics} messages but it holds ${messages}`);
+    throw new FleetError(
+      'INGEST_MCAP_INVALID',
+      `the recording's statistics name ${statistics} messages but it holds ${messages}`,
+    );
   }
 }
 
-function decompressZstd(buffer: Uint8Array, decompressedSize: bigint): Uint8Array {
+/** Unpacks a chunk, never to more than the named maximum. */
+export function decompressZstd(buffer: Uint8Array, decompressedSize: bigint): Uint8Array {
   if (decompressedSize > BigInt(MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX)) {
-    throw new FleetError('INGEST_MCAP_INVALID', `a chunk claims ${decompressedSize} bytes, more than ${MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX}`);
+    throw new FleetError(
+      'INGEST_MCAP_INVALID',
+      `a chunk claims ${decompressedSize} bytes, more than ${MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX}`,
+    );
   }
-  return zstdDecompressSync(buffer, { maxOutputLength: Math.max(1, Number(decompressedSize)) });
+  const sizeBytes = Number(decompressedSize);
+  // One output buffer of the right size instead of many of 16 KiB that are joined afterwards; zlib wants at least 64 bytes.
+  return zstdDecompressSync(buffer, { maxOutputLength: Math.max(1, sizeBytes), chunkSize: Math.max(64, sizeBytes) });
 }
 
-function toChannel(record: McapTypes.Channel, schemaNames: ReadonlyMap<number, string>): Channel {
+/** The channel that an MCAP record declares. @throws FleetError INGEST_MCAP_INVALID */
+export function parseChannelRecord(record: McapTypes.Channel, schemaNames: ReadonlyMap<number, string>): Channel {
   const rateText = record.metadata.get('rateHz');
   const rate = rateText === undefined ? {} : { rateHz: Number(rateText) };
   const signalsText = record.metadata.get('signals');
-  if (signalsText === undefined) return { kind: 'opaque', topic: record.topic, schemaName: schemaNames.get(record.schemaId) ?? '', ...rate };
-  const signals = SignalList.safeParse(JSON.parse(signalsText));
-  if (!signals.success) throw new FleetError('INGEST_MCAP_INVALID', `channel ${record.topic} has malformed signal metadata`);
+  if (signalsText === undefined)
+    return { kind: 'opaque', topic: record.topic, schemaName: schemaNames.get(record.schemaId) ?? '', ...rate };
+  const signals = SignalList.safeParse(parseJson(signalsText));
+  if (!signals.success)
+    throw new FleetError('INGEST_MCAP_INVALID', `channel ${record.topic} has malformed signal metadata`);
   return { kind: 'signal', topic: record.topic, signals: signals.data, ...rate } satisfies SignalChannel;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function toMessage(record: McapTypes.Message, channels: ReadonlyMap<number, Channel>): SourceMessage {
   const channel = channels.get(record.channelId);
-  if (channel === undefined) throw new FleetError('INGEST_MCAP_INVALID', `a message names channel ${record.channelId}, which the recording does not declare`);
+  if (channel === undefined)
+    throw new FleetError(
+      'INGEST_MCAP_INVALID',
+      `a message names channel ${record.channelId}, which the recording does not declare`,
+    );
   const header = { sequence: record.sequence, logTimeNs: record.logTime, publishTimeNs: record.publishTime };
   if (channel.kind === 'opaque') return { ...header, kind: 'opaque', channel, data: record.data };
   return { ...header, kind: 'signal', channel, values: decodeSignalValues(record.data, channel.signals.length) };

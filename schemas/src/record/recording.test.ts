@@ -49,7 +49,9 @@ async function write(count: number): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
-async function read(parts: Iterable<Uint8Array>): Promise<{ messages: SourceMessage[]; records: McapMetadataRecord[] }> {
+async function read(
+  parts: Iterable<Uint8Array>,
+): Promise<{ messages: SourceMessage[]; records: McapMetadataRecord[] }> {
   const messages: SourceMessage[] = [];
   const records: McapMetadataRecord[] = [];
   for await (const item of readRecording(parts)) {
@@ -103,6 +105,11 @@ describe('recordings', () => {
   });
 
   it('without their metadata name the record that is missing', () => {
-    expect(() => fromMetadataRecords([])).toThrow(expect.objectContaining({ code: 'INGEST_METADATA_MISSING', message: expect.stringContaining('fleet.session') as string }));
+    expect(() => fromMetadataRecords([])).toThrow(
+      expect.objectContaining({
+        code: 'INGEST_METADATA_MISSING',
+        message: expect.stringContaining('fleet.session') as string,
+      }),
+    );
   });
 });

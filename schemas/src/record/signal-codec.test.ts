@@ -9,7 +9,11 @@ import { decodeSignalValues, encodeSignalValues, signalDescriptorSet, signalSche
 const channelOf = (count: number): SignalChannel => ({
   kind: 'signal',
   topic: '/vss/Vehicle.Acceleration',
-  signals: Array.from({ length: count }, (_, index) => ({ path: `Vehicle.P${index}`, field: `f${index}`, unit: 'm/s^2' })),
+  signals: Array.from({ length: count }, (_, index) => ({
+    path: `Vehicle.P${index}`,
+    field: `f${index}`,
+    unit: 'm/s^2',
+  })),
 });
 
 const signalValue = fc.oneof(fc.double({ noNaN: true }), fc.constant(Number.NaN));

@@ -53,12 +53,39 @@ export function decodeSignalValues(data: Uint8Array, signalCount: number): Float
     }
     const index = (tag >>> 3) - 1;
     if ((tag & 7) !== WIRE_TYPE_64_BIT || index < 0 || index >= signalCount || offset + 8 > data.length) {
-      throw new FleetError('INGEST_MCAP_INVALID', `a signal message is malformed at byte ${offset}: its source encoded it wrongly`);
+      throw new FleetError(
+        'INGEST_MCAP_INVALID',
+        `a signal message is malformed at byte ${offset}: its source encoded it wrongly`,
+      );
     }
     values[index] = view.getFloat64(offset, true);
     offset += 8;
   }
   return values;
+}
+
+/**
+ * Checks that bytes [start, end) are a message that `decodeSignalValues` accepts, without making its values.
+ * @throws FleetError INGEST_MCAP_INVALID
+ */
+export function checkSignalValues(bytes: Uint8Array, start: number, end: number, signalCount: number): void {
+  let offset = start;
+  while (offset < end) {
+    let tag = bytes[offset] as number;
+    offset += 1;
+    if (tag >= 0x80) {
+      tag = (tag & 0x7f) | ((offset < end ? (bytes[offset] as number) : 0x80) << 7);
+      offset += 1;
+    }
+    const index = (tag >>> 3) - 1;
+    if ((tag & 7) !== WIRE_TYPE_64_BIT || index < 0 || index >= signalCount || offset + 8 > end) {
+      throw new FleetError(
+        'INGEST_MCAP_INVALID',
+        `a signal message is malformed at byte ${offset - start}: its source encoded it wrongly`,
+      );
+    }
+    offset += 8;
+  }
 }
 
 /** Protobuf message name of a channel: `fleetloop.vss.VehicleAcceleration` for `/vss/Vehicle.Acceleration`. */

@@ -13,13 +13,17 @@ describe('verifyDocument', () => {
 
   it('accepts any one of several trusted keys', () => {
     const other = generateSigningKey();
-    expect(verifyDocument(signDocument(TYPE, document, key), TYPE, [other.publicKeyPem, key.publicKeyPem])).toEqual(document);
+    expect(verifyDocument(signDocument(TYPE, document, key), TYPE, [other.publicKeyPem, key.publicKeyPem])).toEqual(
+      document,
+    );
   });
 
   const refusal = expect.objectContaining({ code: 'PACKAGE_SIGNATURE' });
 
   it('refuses another key', () => {
-    expect(() => verifyDocument(signDocument(TYPE, document, generateSigningKey()), TYPE, [key.publicKeyPem])).toThrow(refusal);
+    expect(() => verifyDocument(signDocument(TYPE, document, generateSigningKey()), TYPE, [key.publicKeyPem])).toThrow(
+      refusal,
+    );
   });
 
   it('refuses an altered payload', () => {
@@ -34,7 +38,10 @@ describe('verifyDocument', () => {
     expect(() => verifyDocument(envelope, TYPE, [key.publicKeyPem])).toThrow(refusal);
   });
 
-  it.each([null, {}, { payloadType: TYPE, payload: 'x', signatures: [] }])('refuses what is no envelope: %j', (envelope) => {
-    expect(() => verifyDocument(envelope, TYPE, [key.publicKeyPem])).toThrow(refusal);
-  });
+  it.each([null, {}, { payloadType: TYPE, payload: 'x', signatures: [] }])(
+    'refuses what is no envelope: %j',
+    (envelope) => {
+      expect(() => verifyDocument(envelope, TYPE, [key.publicKeyPem])).toThrow(refusal);
+    },
+  );
 });

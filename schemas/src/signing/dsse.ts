@@ -1,5 +1,13 @@
 /** DSSE v1 envelopes (secure-systems-lab/dsse, protocol.md) with Ed25519: how bundles and director documents are signed. */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
 import { canonicalJson, type JsonValue } from '../digest/canonical-json.ts';
 import { FleetError } from '../errors/fleet-error.ts';
 import { DsseEnvelope } from './envelope.ts';
@@ -46,7 +54,8 @@ export function signDocument(payloadType: string, document: JsonValue, key: Sign
  */
 export function verifyDocument(envelope: unknown, payloadType: string, publicKeysPem: readonly string[]): unknown {
   const parsed = DsseEnvelope.safeParse(envelope);
-  if (!parsed.success) throw new FleetError('PACKAGE_SIGNATURE', 'the envelope is not DSSE: ask for the document again');
+  if (!parsed.success)
+    throw new FleetError('PACKAGE_SIGNATURE', 'the envelope is not DSSE: ask for the document again');
   if (parsed.data.payloadType !== payloadType) {
     throw new FleetError('PACKAGE_SIGNATURE', `the envelope holds ${parsed.data.payloadType}, expected ${payloadType}`);
   }
@@ -56,7 +65,10 @@ export function verifyDocument(envelope: unknown, payloadType: string, publicKey
     publicKeysPem.some((pem) => verify(null, message, createPublicKey(pem), Buffer.from(signature.sig, 'base64'))),
   );
   if (!valid) {
-    throw new FleetError('PACKAGE_SIGNATURE', 'no signature verifies with a trusted key: the document was altered or signed by somebody else');
+    throw new FleetError(
+      'PACKAGE_SIGNATURE',
+      'no signature verifies with a trusted key: the document was altered or signed by somebody else',
+    );
   }
   return JSON.parse(payload.toString('utf8'));
 }

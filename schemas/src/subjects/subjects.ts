@@ -37,7 +37,8 @@ export const subjects = {
   desired: (vehicle: VehicleId): string => `$KV.${BUCKETS.desired}.${vehicle}`,
   reported: (vehicle: VehicleId): string => `$KV.${BUCKETS.reported}.${vehicle}`,
   /** Direct read of the vehicle's own desired state. */
-  desiredGet: (vehicle: VehicleId): string => `$JS.API.DIRECT.GET.KV_${BUCKETS.desired}.$KV.${BUCKETS.desired}.${vehicle}`,
+  desiredGet: (vehicle: VehicleId): string =>
+    `$JS.API.DIRECT.GET.KV_${BUCKETS.desired}.$KV.${BUCKETS.desired}.${vehicle}`,
   inboxPrefix: (vehicle: VehicleId): string => `_INBOX_${vehicle}`,
 } as const;
 

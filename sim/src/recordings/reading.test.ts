@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
-import { loadMapping, openSource, type Source } from '@fleetloop/edge-agent';
+import { loadMapping, openSource } from '@fleetloop/edge-agent';
+import type { Source } from '@fleetloop/schemas/source';
 import type { SignalMessage, SourceMessage } from '@fleetloop/schemas';
 import { describe, expect, it, vi } from 'vitest';
 import { listedEvents } from './listed-events.ts';

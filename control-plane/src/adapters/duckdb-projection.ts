@@ -1,0 +1,285 @@
+/** Why: answers questions from tables that follow the ledger, and can throw them away at any time: the ledger gives them back. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FleetError, type FactKind } from '@fleetloop/schemas';
+import type { Ledger, Projection, RebuildReport, Row, StoredEntry, StoredFact } from '../ports.ts';
+import { DuckdbFile, type QueryParameters, removeDuckdbFile } from './duckdb-file.ts';
+import { makeFolderDurably, writeFileDurably } from './durable-file.ts';
+
+/** Entries of one transaction, and the most that wait in memory. */
+const BATCH_ENTRIES_MAX = 500;
+/** How long a reader waits for its own write, at most. */
+export const WAIT_TIMEOUT_MS = 10_000;
+/** Names the file that serves; a rebuild changes it in one rename. */
+const CURRENT_FILE = 'current';
+const FILE_NAME = /^projection-(\d+)\.duckdb$/;
+
+export type DuckdbProjectionOptions = {
+  readonly folder: string;
+  readonly ledger: Ledger;
+  /** Told once, when entries can no longer be applied; questions are answered from what was applied before. */
+  readonly onFailure?: (error: FleetError) => void;
+};
+
+type Waiter = { readonly sequence: number; readonly resolve: () => void; readonly reject: (error: FleetError) => void };
+
+/** The projection of one ledger in one folder; follows until it is disposed. */
+export class DuckdbProjection implements Projection, AsyncDisposable {
+  readonly #options: DuckdbProjectionOptions;
+  readonly #stop = new AbortController();
+  readonly #waiters = new Set<Waiter>();
+  #file: DuckdbFile;
+  #pending: StoredEntry[] = [];
+  #applying: Promise<void> = Promise.resolve();
+  #isDraining = false;
+  #rebuilding: Promise<RebuildReport> | undefined;
+  #following: Promise<void> = Promise.resolve();
+  #failure: FleetError | undefined;
+
+  private constructor(options: DuckdbProjectionOptions, file: DuckdbFile) {
+    this.#options = options;
+    this.#file = file;
+  }
+
+  /**
+   * Opens the folder and follows the ledger. A file that is damaged, of another version, or ahead of the ledger is
+   * dropped and replayed.
+   */
+  static async open(options: DuckdbProjectionOptions): Promise<DuckdbProjection> {
+    await makeFolderDurably(options.folder);
+    const name = await currentFileName(options.folder);
+    await removeOtherFiles(options.folder, name);
+    let file = await DuckdbFile.openOrReplace(join(options.folder, name));
+    if (file.applied > (await options.ledger.size())) {
+      await file[Symbol.asyncDispose]();
+      file = await DuckdbFile.create(join(options.folder, name));
+    }
+    const projection = new DuckdbProjection(options, file);
+    projection.#following = projection.#follow();
+    return projection;
+  }
+
+  appliedSequence(): number {
+    return this.#file.applied;
+  }
+
+  /** @throws FleetError LEDGER_UNAVAILABLE after WAIT_TIMEOUT_MS, or the failure that stopped the projection */
+  async waitFor(sequence: number, signal?: AbortSignal): Promise<void> {
+    if (this.#file.applied >= sequence) return;
+    if (this.#failure !== undefined) throw this.#failure;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter: Waiter = { sequence, resolve, reject };
+    const late = (): void =>
+      reject(
+        new FleetError(
+          'LEDGER_UNAVAILABLE',
+          `the projection is at ${this.#file.applied} and did not reach ${sequence} in time`,
+        ),
+      );
+    const deadline = setTimeout(late, WAIT_TIMEOUT_MS);
+    signal?.addEventListener('abort', late, { once: true });
+    this.#waiters.add(waiter);
+    try {
+      if (signal?.aborted === true) late();
+      await promise;
+    } finally {
+      clearTimeout(deadline);
+      signal?.removeEventListener('abort', late);
+      this.#waiters.delete(waiter);
+    }
+  }
+
+  async query(sql: string, parameters: QueryParameters = {}): Promise<readonly Row[]> {
+    return this.#file.query(sql, parameters);
+  }
+
+  async facts<Kind extends FactKind>(
+    kind: Kind,
+    options: { readonly key?: string; readonly asOfSequence?: number; readonly every?: boolean } = {},
+  ): Promise<readonly StoredFact<Kind>[]> {
+    const latest =
+      options.every === true ? '' : 'QUALIFY row_number() OVER (PARTITION BY key ORDER BY sequence DESC) = 1';
+    const rows = await this.query(
+      `SELECT sequence, kind, "at", actor, entity || '.' || key AS subject, reason, evidence, body FROM facts
+       WHERE kind = $kind AND ($key IS NULL OR key = $key) AND ($asOf IS NULL OR sequence <= $asOf::BIGINT) ${latest} ORDER BY sequence`,
+      {
+        kind,
+        key: options.key ?? null,
+        asOf: options.asOfSequence === undefined ? null : String(options.asOfSequence),
+      },
+    );
+    return rows.map((row) => storedFact<Kind>(row));
+  }
+
+  async rebuild(signal?: AbortSignal): Promise<RebuildReport> {
+    this.#rebuilding ??= this.#rebuildOnce(signal).finally(() => {
+      this.#rebuilding = undefined;
+    });
+    return this.#rebuilding;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#following;
+    await this.#rebuilding?.catch(() => undefined);
+    await this.#applying.catch(() => undefined);
+    await this.#file[Symbol.asyncDispose]();
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      for await (const entry of this.#options.ledger.follow({
+        fromSequence: this.#file.applied + 1,
+        signal: this.#stop.signal,
+      })) {
+        this.#pending.push(entry);
+        this.#drain();
+        // While a transaction runs, entries gather into the next one; over the limit the ledger has to wait.
+        if (this.#pending.length >= BATCH_ENTRIES_MAX) await this.#applying;
+      }
+    } catch (error) {
+      this.#fail(FleetError.from(error));
+    }
+  }
+
+  #drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    void this.#exclusive(async () => {
+      while (this.#pending.length > 0 && !this.#stop.signal.aborted) {
+        // A rebuild reads entries itself and may be ahead of what was followed.
+        const batch = this.#pending.filter((entry) => entry.sequence > this.#file.applied);
+        this.#pending = [];
+        await this.#file.apply(batch);
+        this.#settleWaiters();
+      }
+    })
+      .catch((error: unknown) => this.#fail(FleetError.from(error)))
+      .finally(() => {
+        this.#isDraining = false;
+      });
+  }
+
+  /** Applying and swapping exclude each other. */
+  #exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#applying.then(work);
+    this.#applying = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    return turn;
+  }
+
+  async #rebuildOnce(signal?: AbortSignal): Promise<RebuildReport> {
+    const startedMs = performance.now();
+    const folder = this.#options.folder;
+    const name = nextFileName(this.#file.path);
+    const fresh = await DuckdbFile.create(join(folder, name));
+    try {
+      // Nearly all of the way beside the serving file, the last entries while it stands still.
+      await this.#replay(fresh, await this.#options.ledger.size(), signal);
+      return await this.#exclusive(async () => {
+        const target = Math.max(this.#file.applied, fresh.applied);
+        await this.#replay(this.#file, target, signal);
+        await this.#replay(fresh, target, signal);
+        const report = await compareFiles(this.#file, fresh, startedMs);
+        await this.#serve(fresh, name);
+        return report;
+      });
+    } catch (error) {
+      if (this.#file !== fresh) {
+        await fresh[Symbol.asyncDispose]();
+        await removeDuckdbFile(fresh.path);
+      }
+      throw error;
+    }
+  }
+
+  async #serve(fresh: DuckdbFile, name: string): Promise<void> {
+    const former = this.#file;
+    await writeFileDurably(join(this.#options.folder, CURRENT_FILE), name);
+    this.#file = fresh;
+    this.#settleWaiters();
+    await former[Symbol.asyncDispose]();
+    await removeDuckdbFile(former.path);
+  }
+
+  async #replay(file: DuckdbFile, toSequence: number, signal?: AbortSignal): Promise<void> {
+    if (file.applied >= toSequence) return;
+    let batch: StoredEntry[] = [];
+    const range = { fromSequence: file.applied + 1, toSequence };
+    for await (const entry of this.#options.ledger.read({ ...range, ...(signal === undefined ? {} : { signal }) })) {
+      batch.push(entry);
+      if (batch.length < BATCH_ENTRIES_MAX) continue;
+      await file.apply(batch);
+      batch = [];
+    }
+    await file.apply(batch);
+  }
+
+  #settleWaiters(): void {
+    for (const waiter of this.#waiters) if (waiter.sequence <= this.#file.applied) waiter.resolve();
+  }
+
+  #fail(error: FleetError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#options.onFailure?.(error);
+    this.#stop.abort();
+  }
+}
+
+function storedFact<Kind extends FactKind>(row: Row): StoredFact<Kind> {
+  const { sequence, kind, at, actor, subject, reason, evidence, body } = row;
+  const parsed = { evidence: JSON.parse(String(evidence)) as unknown, body: JSON.parse(String(body)) as unknown };
+  // The row was written from an entry that its schema had accepted.
+  return {
+    sequence: Number(sequence),
+    v: 1,
+    kind,
+    at,
+    actor,
+    subject,
+    ...(reason === null ? {} : { reason }),
+    ...parsed,
+  } as unknown as StoredFact<Kind>;
+}
+
+async function compareFiles(former: DuckdbFile, fresh: DuckdbFile, startedMs: number): Promise<RebuildReport> {
+  const before = await former.digests();
+  const after = await fresh.digests();
+  const tables = after.map((table, index) => ({
+    table: table.table,
+    rowsBefore: before[index]?.rows ?? 0,
+    rowsAfter: table.rows,
+    digestBefore: before[index]?.digest ?? '',
+    digestAfter: table.digest,
+  }));
+  return {
+    sequence: fresh.applied,
+    seconds: (performance.now() - startedMs) / 1_000,
+    same: tables.every((table) => table.digestBefore === table.digestAfter),
+    tables,
+  };
+}
+
+async function currentFileName(folder: string): Promise<string> {
+  const text = await readFile(join(folder, CURRENT_FILE), 'utf8').catch(() => '');
+  if (FILE_NAME.test(text.trim())) return text.trim();
+  const name = 'projection-1.duckdb';
+  await writeFileDurably(join(folder, CURRENT_FILE), name);
+  return name;
+}
+
+function nextFileName(path: string): string {
+  const number = Number(/projection-(\d+)\.duckdb$/.exec(path)?.[1] ?? 0);
+  return `projection-${number + 1}.duckdb`;
+}
+
+/** What a rebuild left behind when the process ended in the middle of it. */
+async function removeOtherFiles(folder: string, current: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (FILE_NAME.test(name) && name !== current) await removeDuckdbFile(join(folder, name));
+  }
+}

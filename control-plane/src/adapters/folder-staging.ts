@@ -1,0 +1,154 @@
+/** Staged chunks as files named by their digest, one folder per vehicle; and files under assembly beside the blobs. */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, FleetError } from '@fleetloop/schemas';
+import type { Assemblies, Assembly, ChunkStaging } from '../ingest/ports.ts';
+import { ACTIVE_SUFFIX, makeFolderDurably, syncFolder, writeFileBeside } from './durable-file.ts';
+import { GroupedFlush } from './grouped-flush.ts';
+
+/** Files that are looked at or removed at once. */
+const FILES_AT_ONCE = 16;
+
+export class FolderStaging implements ChunkStaging {
+  readonly #root: string;
+  /** Flushes of the folders that stand, by vehicle: chunks that come together share them. */
+  readonly #folders = new Map<string, GroupedFlush>();
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  /**
+   * Removes what a crash has left half-written, and chunks that came before `keepSinceMs` and that no manifest has claimed:
+   * a vehicle that still wants them sends them again when it is told that they are missing.
+   */
+  static async open(root: string, keepSinceMs: number): Promise<FolderStaging> {
+    await makeFolderDurably(root);
+    for (const vehicleId of await readdir(root)) {
+      const folder = join(root, vehicleId);
+      await inGroups(await readdir(folder), async (name) => {
+        const path = join(folder, name);
+        if (name.endsWith(ACTIVE_SUFFIX) || (await stat(path)).mtimeMs < keepSinceMs) await rm(path, { force: true });
+      });
+    }
+    return new FolderStaging(root);
+  }
+
+  async put(vehicleId: string, digest: Digest, bytes: Uint8Array): Promise<void> {
+    const path = this.#pathOf(vehicleId, digest);
+    // A file under its final name is whole: it was renamed after it had been flushed.
+    if ((await sizeOf(path)) === bytes.length) return;
+    const folder = this.#folders.get(vehicleId) ?? (await this.#makeFolder(vehicleId));
+    await rename(await writeFileBeside(path, bytes), path);
+    await folder.run();
+  }
+
+  async sizes(vehicleId: string, digests: readonly Digest[]): Promise<readonly (number | undefined)[]> {
+    return inGroups(digests, async (digest) => sizeOf(this.#pathOf(vehicleId, digest)));
+  }
+
+  async remove(vehicleId: string, digests: readonly Digest[]): Promise<void> {
+    await inGroups(digests, async (digest) => rm(this.#pathOf(vehicleId, digest), { force: true }));
+  }
+
+  async #makeFolder(vehicleId: string): Promise<GroupedFlush> {
+    const path = join(this.#root, vehicleId);
+    await makeFolderDurably(path);
+    const flush = this.#folders.get(vehicleId) ?? new GroupedFlush(async () => syncFolder(path));
+    this.#folders.set(vehicleId, flush);
+    return flush;
+  }
+
+  #pathOf(vehicleId: string, digest: Digest): string {
+    return join(this.#root, vehicleId, stagedFileName(digest));
+  }
+}
+
+/** Name of a chunk in the folder of its vehicle. */
+export function stagedFileName(digest: Digest): string {
+  return digest.slice('sha256:'.length);
+}
+
+export class FolderAssemblies implements Assemblies {
+  readonly #root: string;
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Files that a crash has left half-written are removed: their chunks are still staged. */
+  static async open(root: string): Promise<FolderAssemblies> {
+    await mkdir(root, { recursive: true });
+    const left = (await readdir(root)).filter((name) => name.endsWith(ACTIVE_SUFFIX));
+    await inGroups(left, async (name) => rm(join(root, name), { force: true }));
+    return new FolderAssemblies(root);
+  }
+
+  async open(): Promise<Assembly> {
+    const path = join(this.#root, `${randomUUID()}${ACTIVE_SUFFIX}`);
+    return new FileAssembly(path, await open(path, 'wx'));
+  }
+}
+
+class FileAssembly implements Assembly {
+  readonly path: string;
+  readonly #file: FileHandle;
+  readonly #hash = createHash('sha256');
+  #sizeBytes = 0;
+  #isOpen = true;
+
+  constructor(path: string, file: FileHandle) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    // The write runs on another thread while this one hashes.
+    const writing = this.#file.appendFile(bytes);
+    this.#hash.update(bytes);
+    this.#sizeBytes += bytes.length;
+    await writing;
+  }
+
+  async finish(): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
+    await this.#file.sync();
+    await this.#close();
+    return { digest: `sha256:${this.#hash.digest('hex')}` as Digest, sizeBytes: this.#sizeBytes };
+  }
+
+  async discard(): Promise<void> {
+    await this.#close();
+    await rm(this.path, { force: true });
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#file.close();
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw FleetError.from(error, 'RECORD_WRITE');
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+async function inGroups<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let start = 0; start < items.length; start += FILES_AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(start, start + FILES_AT_ONCE).map(work))));
+  }
+  return results;
+}

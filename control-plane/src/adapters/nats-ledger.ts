@@ -1,0 +1,244 @@
+/**
+ * Why: the ledger is a JetStream stream that nobody can delete from. Facts that belong together go in as one atomic
+ * batch, and a writer who decided on an old state is refused (expected last sequence of the subject).
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { FleetError, type NewFact, STREAMS } from '@fleetloop/schemas';
+import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
+import { headers, type Msg, type MsgHdrs, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
+import { decodeEntry, type EncodedEntry, encodeEntry } from '../ledger/entry-coding.ts';
+import type { Ledger, StoredEntry } from '../ports.ts';
+import { type EntryMessage, followMessages, readMessages } from './nats-ledger-reader.ts';
+import { openLedgerStream } from './nats-ledger-stream.ts';
+
+/** The server takes at most 1,000 messages in one atomic batch. */
+export const APPEND_FACTS_MAX = 1_000;
+const PUBLISH_TIMEOUT_MS = 5_000;
+/** A question that gets no answer is asked again, as the server may have been restarted in between. */
+const QUESTION_TIMEOUT_MS = 2_000;
+const QUESTION_ATTEMPTS_MAX = 5;
+const QUESTION_DELAY_MS = 200;
+/** `wrong last sequence`, with and without the sequence (nats-server errors.json). */
+const WRONG_SEQUENCE_CODES: readonly number[] = [10_071, 10_164];
+
+export type NatsLedgerOptions = {
+  /** Time of an append. */
+  readonly now: () => Date;
+  readonly replicas?: number;
+};
+
+/** The ledger on one NATS connection, which stays the caller's to close. */
+export class NatsLedger implements Ledger {
+  readonly #connection: NatsConnection;
+  readonly #manager: JetStreamManager;
+  readonly #now: () => Date;
+  /** Atomic batches go one after the other: the server holds few of them open at a time. */
+  #lastBatch: Promise<unknown> = Promise.resolve();
+
+  private constructor(connection: NatsConnection, manager: JetStreamManager, now: () => Date) {
+    this.#connection = connection;
+    this.#manager = manager;
+    this.#now = now;
+  }
+
+  /**
+   * Opens the ledger, creating its stream when absent.
+   * @throws FleetError LEDGER_UNAVAILABLE; CONFIG_INVALID when a stream of that name could lose entries; LEDGER_TAMPERED
+   * when entries are missing from it
+   */
+  static async open(connection: NatsConnection, options: NatsLedgerOptions): Promise<NatsLedger> {
+    try {
+      const manager = await jetstreamManager(connection, { timeout: QUESTION_TIMEOUT_MS });
+      await openLedgerStream(manager, options.replicas ?? 1);
+      return new NatsLedger(connection, manager, options.now);
+    } catch (error) {
+      throw asLedgerError(error);
+    }
+  }
+
+  /**
+   * Appends all facts or none. When this throws LEDGER_UNAVAILABLE the facts may nevertheless have been stored: a
+   * writer that retries gives `expect`, so that the second attempt is a conflict and never a second fact.
+   */
+  async append(
+    facts: readonly NewFact[],
+    options: { readonly expect?: Readonly<Record<string, number>> } = {},
+  ): Promise<{ readonly sequences: readonly number[] }> {
+    if (facts.length === 0 || facts.length > APPEND_FACTS_MAX) {
+      throw new FleetError(
+        'LEDGER_ENTRY_INVALID',
+        `an append takes 1 to ${APPEND_FACTS_MAX} facts, not ${facts.length}`,
+      );
+    }
+    const at = this.#now();
+    const entries = facts.map((fact) => encodeEntry(fact, at));
+    const expect = expectations(entries, options.expect ?? {});
+    const last =
+      entries.length === 1 ? await this.#publish(entries, expect) : await this.#publishInTurn(entries, expect);
+    return { sequences: entries.map((_, index) => last - entries.length + 1 + index) };
+  }
+
+  async lastSequenceOf(subject: string): Promise<number> {
+    return (await ask(async () => this.#lastMessageOf(subject)))?.seq ?? 0;
+  }
+
+  async size(): Promise<number> {
+    return ask(async () => (await this.#manager.streams.info(STREAMS.ledger)).state.last_seq);
+  }
+
+  async *read(options: {
+    readonly fromSequence: number;
+    readonly toSequence?: number;
+    readonly signal?: AbortSignal;
+  }): AsyncIterable<StoredEntry> {
+    const size = await this.size();
+    const range = { fromSequence: options.fromSequence, toSequence: Math.min(options.toSequence ?? size, size) };
+    try {
+      for await (const message of readMessages(this.#manager, range)) {
+        options.signal?.throwIfAborted();
+        yield storedEntry(message);
+      }
+    } catch (error) {
+      if (options.signal?.aborted === true) throw error;
+      throw asLedgerError(error);
+    }
+  }
+
+  async *follow(options: { readonly fromSequence: number; readonly signal: AbortSignal }): AsyncIterable<StoredEntry> {
+    for await (const message of followMessages(this.#manager.jetstream(), options)) yield storedEntry(message);
+  }
+
+  async #publishInTurn(entries: readonly EncodedEntry[], expect: readonly (number | undefined)[]): Promise<number> {
+    const turn = this.#lastBatch.then(
+      () => this.#publish(entries, expect),
+      () => this.#publish(entries, expect),
+    );
+    this.#lastBatch = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /**
+   * One entry is a plain publish; several are an atomic batch (ADR-50 of NATS). The client's own batch object is not
+   * used because its commit does not look at the error in the reply, so that a conflict could not be told from a fault.
+   */
+  async #publish(entries: readonly EncodedEntry[], expect: readonly (number | undefined)[]): Promise<number> {
+    const batch = entries.length === 1 ? undefined : crypto.randomUUID();
+    const last = entries.length - 1;
+    try {
+      for (const [index, entry] of entries.slice(0, last).entries()) {
+        this.#connection.publish(`ledger.${entry.subject}`, entry.bytes, {
+          headers: entryHeaders(expect[index], batch, index + 1),
+        });
+      }
+      const final = entryHeaders(expect[last], batch, entries.length);
+      if (batch !== undefined) final.set('Nats-Batch-Commit', '1');
+      const entry = entries[last] as EncodedEntry;
+      return sequenceOfReply(
+        await this.#connection.request(`ledger.${entry.subject}`, entry.bytes, {
+          headers: final,
+          timeout: PUBLISH_TIMEOUT_MS,
+        }),
+      );
+    } catch (error) {
+      const sequence = error instanceof TimeoutError ? await this.#sequenceIfStored(entries[last]) : undefined;
+      if (sequence !== undefined) return sequence;
+      throw asLedgerError(error);
+    }
+  }
+
+  /** Whether an append whose acknowledgement was lost did reach the ledger: its last entry is the last of its subject. */
+  async #sequenceIfStored(entry: EncodedEntry | undefined): Promise<number | undefined> {
+    if (entry === undefined) return undefined;
+    const message = await ask(async () => this.#lastMessageOf(entry.subject));
+    return message !== null && Buffer.compare(message.data, entry.bytes) === 0 ? message.seq : undefined;
+  }
+
+  async #lastMessageOf(subject: string): Promise<StoredMsg | null> {
+    return this.#manager.direct.getMessage(STREAMS.ledger, { last_by_subj: `ledger.${subject}` });
+  }
+}
+
+/** Asks until there is an answer, a refusal, or the attempts are used up. */
+async function ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await question();
+    } catch (error) {
+      if (error instanceof JetStreamApiError || attempt === QUESTION_ATTEMPTS_MAX) throw asLedgerError(error);
+    }
+    await delay(QUESTION_DELAY_MS);
+  }
+}
+
+/** The expected last sequence per entry: on the first entry of each subject only, as the server checks it per subject. */
+function expectations(
+  entries: readonly EncodedEntry[],
+  expect: Readonly<Record<string, number>>,
+): (number | undefined)[] {
+  const open = new Map(Object.entries(expect));
+  const perEntry = entries.map(({ subject }) => {
+    const sequence = open.get(subject);
+    open.delete(subject);
+    return sequence;
+  });
+  const unknown = [...open.keys()][0];
+  if (unknown !== undefined) {
+    throw new FleetError(
+      'LEDGER_ENTRY_INVALID',
+      `an expectation names ${unknown}, to which no fact of this append belongs`,
+    );
+  }
+  return perEntry;
+}
+
+function entryHeaders(expected: number | undefined, batch: string | undefined, batchSequence: number): MsgHdrs {
+  const map = headers();
+  if (expected !== undefined) map.set('Nats-Expected-Last-Subject-Sequence', String(expected));
+  if (batch !== undefined) {
+    map.set('Nats-Batch-Id', batch);
+    map.set('Nats-Batch-Sequence', String(batchSequence));
+  }
+  return map;
+}
+
+type PublishReply = {
+  readonly seq?: number;
+  readonly error?: { readonly code: number; readonly err_code: number; readonly description: string };
+};
+
+function sequenceOfReply(message: Msg): number {
+  const reply = message.json<PublishReply>();
+  if (reply.error !== undefined) throw new JetStreamApiError(reply.error);
+  if (reply.seq === undefined || reply.seq < 1)
+    throw new FleetError('LEDGER_UNAVAILABLE', 'the stream acknowledged an append without a sequence');
+  return reply.seq;
+}
+
+function storedEntry({ sequence, subject, bytes }: EntryMessage): StoredEntry {
+  try {
+    const entry = decodeEntry(bytes);
+    if (`ledger.${entry.subject}` !== subject)
+      throw new FleetError('LEDGER_ENTRY_INVALID', `it says ${entry.subject} but lies under ${subject}`);
+    return { sequence, bytes, entry };
+  } catch (cause) {
+    throw new FleetError(
+      'LEDGER_TAMPERED',
+      `entry ${sequence} of the ledger is not one that we wrote: ${FleetError.from(cause).message}`,
+      {
+        cause,
+        details: { sequence },
+      },
+    );
+  }
+}
+
+function asLedgerError(error: unknown): FleetError {
+  if (error instanceof JetStreamApiError && WRONG_SEQUENCE_CODES.includes(error.code)) {
+    return new FleetError(
+      'LEDGER_CONFLICT',
+      'somebody else wrote to the same subject first: read it again and decide anew',
+      { cause: error },
+    );
+  }
+  return FleetError.from(error, 'LEDGER_UNAVAILABLE');
+}

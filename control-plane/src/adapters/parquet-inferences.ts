@@ -1,0 +1,138 @@
+/** Inferences as Parquet partitions, written and read by DuckDB; the file name holds the telemetry sequences inside. */
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance, LIST, DOUBLE } from '@duckdb/node-api';
+import type { InferenceArchive } from '../monitoring/ports.ts';
+import type { InferenceWindow, Row } from '../ports.ts';
+import { ACTIVE_SUFFIX, syncFolder } from './durable-file.ts';
+
+const PARTITION = /^inference-(\d+)-(\d+)\.parquet$/;
+const MEMORY_LIMIT = '256MB';
+const PENDING_TABLE = `CREATE TABLE pending (
+  vehicle_id VARCHAR, hardware_revision VARCHAR, bundle VARCHAR, variant VARCHAR, director_counter INTEGER, role VARCHAR,
+  sequence BIGINT, session VARCHAR, window_start_ns BIGINT, window_end_ns BIGINT, output VARCHAR, confidence DOUBLE,
+  distance DOUBLE, latency_us INTEGER, fallback BOOLEAN, features DOUBLE[], received_at_ms BIGINT)`;
+
+export class ParquetInferences implements InferenceArchive {
+  readonly #folder: string;
+  readonly #connection: DuckDBConnection;
+  #lastSequence: number;
+
+  private constructor(folder: string, connection: DuckDBConnection, lastSequence: number) {
+    this.#folder = folder;
+    this.#connection = connection;
+    this.#lastSequence = lastSequence;
+  }
+
+  static async open(folder: string): Promise<ParquetInferences> {
+    await mkdir(folder, { recursive: true });
+    const instance = await DuckDBInstance.create(':memory:', { memory_limit: MEMORY_LIMIT, threads: '1' });
+    const connection = await instance.connect();
+    await connection.run(PENDING_TABLE);
+    let lastSequence = 0;
+    for (const name of await readdir(folder)) {
+      if (name.endsWith(ACTIVE_SUFFIX)) await rm(join(folder, name), { force: true });
+      lastSequence = Math.max(lastSequence, Number(PARTITION.exec(name)?.[2] ?? 0));
+    }
+    return new ParquetInferences(folder, connection, lastSequence);
+  }
+
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  async write(windows: readonly InferenceWindow[], firstSequence: number, lastSequence: number): Promise<void> {
+    const path = join(
+      this.#folder,
+      `inference-${String(firstSequence).padStart(12, '0')}-${String(lastSequence).padStart(12, '0')}.parquet`,
+    );
+    const active = `${path}${ACTIVE_SUFFIX}`;
+    await this.#connection.run('DELETE FROM pending');
+    const appender = await this.#connection.createAppender('pending');
+    for (const window of windows) {
+      appender.appendVarchar(window.vehicleId);
+      appender.appendVarchar(window.hardwareRevision);
+      appender.appendVarchar(window.bundle);
+      appender.appendVarchar(window.variant);
+      appender.appendInteger(window.directorCounter);
+      appender.appendVarchar(window.role);
+      appender.appendBigInt(BigInt(window.sequence));
+      appender.appendVarchar(window.session);
+      appender.appendBigInt(window.windowStartNs);
+      appender.appendBigInt(window.windowEndNs);
+      appender.appendVarchar(window.output);
+      appender.appendDouble(window.confidence);
+      appender.appendDouble(window.distance);
+      appender.appendInteger(window.latencyUs);
+      appender.appendBoolean(window.fallback);
+      appender.appendList([...window.features], LIST(DOUBLE));
+      appender.appendBigInt(BigInt(window.receivedAtMs));
+      appender.endRow();
+    }
+    appender.closeSync();
+    await this.#connection.run(`COPY pending TO '${quoted(active)}' (FORMAT parquet, COMPRESSION zstd)`);
+    await this.#connection.run('DELETE FROM pending');
+    await flush(active);
+    await rename(active, path);
+    await syncFolder(this.#folder);
+    this.#lastSequence = lastSequence;
+  }
+
+  async newest(perVehicleMax: number): Promise<readonly InferenceWindow[]> {
+    return this.#select(
+      `QUALIFY row_number() OVER (PARTITION BY vehicle_id ORDER BY received_at_ms DESC, sequence DESC) <= ${perVehicleMax} ORDER BY received_at_ms, sequence`,
+      {},
+    );
+  }
+
+  async find(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined> {
+    const [window] = await this.#select(
+      'WHERE vehicle_id = $vehicleId AND sequence = $sequence ORDER BY received_at_ms DESC LIMIT 1',
+      { vehicleId, sequence },
+    );
+    return window;
+  }
+
+  async #select(clauses: string, parameters: Record<string, string | number>): Promise<InferenceWindow[]> {
+    // DuckDB refuses a pattern that matches no file.
+    if (this.#lastSequence === 0) return [];
+    const from = `read_parquet('${quoted(join(this.#folder, 'inference-*.parquet'))}')`;
+    const reader = await this.#connection.runAndReadAll(`SELECT * FROM ${from} ${clauses}`, parameters);
+    return reader.getRowObjectsJS().map(toWindow);
+  }
+}
+
+function toWindow(row: Row): InferenceWindow {
+  return {
+    vehicleId: String(row['vehicle_id']),
+    hardwareRevision: String(row['hardware_revision']),
+    bundle: String(row['bundle']),
+    variant: String(row['variant']),
+    directorCounter: Number(row['director_counter']),
+    role: row['role'] === 'shadow' ? 'shadow' : 'active',
+    sequence: Number(row['sequence']),
+    session: String(row['session']),
+    windowStartNs: BigInt(String(row['window_start_ns'])),
+    windowEndNs: BigInt(String(row['window_end_ns'])),
+    output: String(row['output']),
+    confidence: Number(row['confidence']),
+    distance: Number(row['distance']),
+    latencyUs: Number(row['latency_us']),
+    fallback: row['fallback'] === true,
+    features: Array.isArray(row['features']) ? row['features'].map(Number) : [],
+    receivedAtMs: Number(row['received_at_ms']),
+  };
+}
+
+function quoted(path: string): string {
+  return path.replaceAll("'", "''");
+}
+
+async function flush(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,121 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Digest } from '@fleetloop/schemas';
+import { digestOfBytes } from '@fleetloop/schemas/crypto';
+import { RecordingWriter } from '@fleetloop/schemas/recording';
+import { FolderStaging } from './folder-staging.ts';
+import { ThreadedAssembler } from './recording-assembler.ts';
+
+const VEHICLE = 'v-1';
+const CHUNK_BYTES = 512;
+
+async function makeRecording(): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let position = 0;
+  const writer = await RecordingWriter.open(
+    {
+      position: () => BigInt(position),
+      write: async (bytes) => {
+        parts.push(Uint8Array.from(bytes));
+        position += bytes.length;
+      },
+    },
+    {
+      vehicle: { id: VEHICLE, hardwareRevision: 'A' },
+      software: { name: 'agent', version: '1.0.0' },
+      session: { name: 'drive', attributes: {} },
+      clock: { source: 'gnss', uncertaintyNs: '0' },
+      gaps: [],
+      loss: {},
+    },
+  );
+  const signals = [{ path: 'Vehicle.Speed', field: 'speed', unit: 'm/s' }];
+  const channel = { kind: 'signal', topic: '/vss/Vehicle', signals } as const;
+  for (let sequence = 0; sequence < 200; sequence += 1) {
+    const logTimeNs = BigInt(sequence) * 1_000_000n;
+    const values = Float64Array.of(Math.sin(sequence));
+    await writer.write({ kind: 'signal', channel, sequence, logTimeNs, publishTimeNs: logTimeNs, values });
+  }
+  await writer.close();
+  return Buffer.concat(parts);
+}
+
+describe('ThreadedAssembler', () => {
+  let root: string;
+  let staging: FolderStaging;
+  let assembler: ThreadedAssembler;
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'assembler-'));
+    staging = await FolderStaging.open(join(root, 'staging'), 0);
+    assembler = new ThreadedAssembler(join(root, 'staging'));
+    await mkdir(join(root, 'out'));
+  });
+
+  afterEach(async () => {
+    await assembler[Symbol.asyncDispose]();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  async function stage(bytes: Uint8Array): Promise<Digest[]> {
+    const digests: Digest[] = [];
+    for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
+      const chunk = bytes.subarray(start, start + CHUNK_BYTES);
+      const digest = digestOfBytes(chunk);
+      await staging.put(VEHICLE, digest, chunk);
+      digests.push(digest);
+    }
+    return digests;
+  }
+
+  async function emptyFile(name: string): Promise<string> {
+    const path = join(root, 'out', name);
+    await writeFile(path, '');
+    return path;
+  }
+
+  it('the chunks become the recording, with its digest and what is in it', async () => {
+    const bytes = await makeRecording();
+    const path = await emptyFile('good');
+    const assembled = await assembler.assemble(VEHICLE, await stage(bytes), path);
+    expect(assembled).toMatchObject({ digest: digestOfBytes(bytes), sizeBytes: bytes.length });
+    expect(assembled.check).toMatchObject({
+      kind: 'good',
+      summary: { messages: 200, startNs: 0n, endNs: 199_000_000n, topics: { '/vss/Vehicle': 200 } },
+    });
+    expect(Buffer.compare(await readFile(path), bytes)).toBe(0);
+  });
+
+  it('bytes that are no recording are written to their end and named by code', async () => {
+    const bytes = new Uint8Array(3 * CHUNK_BYTES + 7).map((_, index) => (index * 31) >> 3);
+    const path = await emptyFile('bad');
+    const assembled = await assembler.assemble(VEHICLE, await stage(bytes), path);
+    expect(assembled.digest).toBe(digestOfBytes(bytes));
+    expect(assembled.check).toMatchObject({ kind: 'bad', error: { code: 'INGEST_MCAP_INVALID' } });
+    expect(Buffer.compare(await readFile(path), bytes)).toBe(0);
+  });
+
+  it('a chunk that cannot be read is a failure to try again, and the next recording is assembled', async () => {
+    const bytes = await makeRecording();
+    const chunks = await stage(bytes);
+    const gone = digestOfBytes(Uint8Array.of(1));
+    const path = await emptyFile('first');
+    await expect(assembler.assemble(VEHICLE, [...chunks, gone], path)).rejects.toMatchObject({
+      code: 'RECORD_WRITE',
+      retryable: true,
+    });
+    const next = await assembler.assemble(VEHICLE, chunks, await emptyFile('second'));
+    expect(next.check.kind).toBe('good');
+  });
+
+  it('a recording in work when the thread ends is a failure to try again, and a new thread takes the next', async () => {
+    const chunks = await stage(await makeRecording());
+    const interrupted = assembler.assemble(VEHICLE, chunks, await emptyFile('first'));
+    const [outcome] = await Promise.allSettled([interrupted, assembler[Symbol.asyncDispose]()]);
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'RECORD_WRITE' } });
+    const next = await assembler.assemble(VEHICLE, chunks, await emptyFile('second'));
+    expect(next.check.kind).toBe('good');
+  });
+});

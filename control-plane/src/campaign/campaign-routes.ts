@@ -1,0 +1,39 @@
+/** /v1/campaigns: publish a campaign to vehicles, end it, and list the campaigns. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { actorOf, parseRequest } from '../api/request.ts';
+import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { endCampaign } from './end-campaign.ts';
+import { CAMPAIGN_VEHICLES_MAX, publishCampaign } from './publish-campaign.ts';
+
+const CampaignBody = z.strictObject({
+  campaign: z.unknown(),
+  vehicles: z.array(z.string()).max(CAMPAIGN_VEHICLES_MAX),
+  brief: z.string().max(64).nullable().default(null),
+});
+
+const CampaignPath = z.object({ id: z.string().max(64) });
+const EndBody = z.strictObject({ reason: z.string().max(1_000).default('') });
+
+export function registerCampaignRoutes(
+  app: FastifyInstance,
+  context: Pick<ControlPlane, 'ledger' | 'vehicles' | 'registry' | 'projection'>,
+): void {
+  app.post('/v1/campaigns', async (request, reply) => {
+    const body = parseRequest(CampaignBody, request.body);
+    const published = await publishCampaign({ ...body, actor: actorOf(request) }, context);
+    await context.projection.waitFor(published.sequence, request.signal);
+    return reply.code(201).send({ digest: published.digest, sequence: published.sequence });
+  });
+  app.post('/v1/campaigns/:id/end', async (request) => {
+    const { id } = parseRequest(CampaignPath, request.params, 'path');
+    const { reason } = parseRequest(EndBody, request.body ?? {});
+    const { sequence } = await endCampaign({ campaignId: id, reason, actor: actorOf(request) }, context);
+    await context.projection.waitFor(sequence, request.signal);
+    return { sequence };
+  });
+  app.get('/v1/campaigns', async () => {
+    const facts = await context.projection.facts('campaign.published');
+    return { campaigns: facts.map(({ body, at, actor }) => ({ ...body, at, actor })) };
+  });
+}

@@ -1,0 +1,100 @@
+/** /v1/recordings, their content and labels, /v1/quarantine and /v1/blobs. */
+import { type Digest, FleetError, parseDigest } from '@fleetloop/schemas';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { actorOf, PageQuery, parseRequest } from '../api/request.ts';
+import { labelFact } from '../ingest/facts.ts';
+import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { findRecording, listRecordings, type RecordingView } from './recording-catalogue.ts';
+
+const RecordingsQuery = PageQuery.extend({
+  where: z.string().min(1).max(2_000).optional(),
+  after: z.coerce.number().int().min(0).optional(),
+});
+const DigestPath = z.object({ digest: z.string() });
+const LabelBody = z.strictObject({
+  label: z.string().min(1).max(256),
+  method: z.string().max(1_000).default('manual'),
+});
+
+type Parts = Pick<ControlPlane, 'projection' | 'blobs' | 'ledger'>;
+
+export function registerCatalogueRoutes(app: FastifyInstance, context: Parts): void {
+  app.get('/v1/recordings', async (request) => {
+    const { where, limit, after } = parseRequest(RecordingsQuery, request.query, 'query');
+    return listRecordings(context.projection, {
+      limit,
+      ...(where === undefined ? {} : { where }),
+      ...(after === undefined ? {} : { afterSequence: after }),
+    });
+  });
+  app.get('/v1/recordings/:digest', async (request) => {
+    const recording = await knownRecording(context, digestOf(request.params));
+    const [accepted] = await context.projection.facts('recording.accepted', {
+      key: recording.recording.slice('sha256:'.length),
+    });
+    return { ...recording, metadata: accepted?.body.metadata ?? null, manifest: accepted?.body.manifest ?? null };
+  });
+  app.get('/v1/recordings/:digest/content', async (request, reply) => {
+    const recording = await knownRecording(context, digestOf(request.params));
+    const digest = parseDigest(recording.recording);
+    return reply
+      .type('application/vnd.mcap')
+      .header('content-length', recording.sizeBytes)
+      .send(await context.blobs.open(digest));
+  });
+  app.post('/v1/recordings/:digest/labels', async (request, reply) => {
+    const label = parseRequest(LabelBody, request.body);
+    const recording = await knownRecording(context, digestOf(request.params));
+    const { sequences } = await context.ledger.append([
+      labelFact(parseDigest(recording.recording), label, actorOf(request)),
+    ]);
+    const sequence = sequences[0] ?? 0;
+    await context.projection.waitFor(sequence, request.signal);
+    return reply.code(201).send({ sequence });
+  });
+  registerQuarantineAndBlobs(app, context);
+}
+
+function registerQuarantineAndBlobs(app: FastifyInstance, context: Parts): void {
+  app.get('/v1/quarantine', async (request) => {
+    const { limit, after } = parseRequest(
+      PageQuery.extend({ after: z.coerce.number().int().min(0).default(0) }),
+      request.query,
+      'query',
+    );
+    const rows = await context.projection.query(
+      'SELECT q.sequence, q.recording, q.vehicle_id, q.event, q.code, q.message, q.source, f.at FROM quarantine q JOIN facts f USING (sequence) WHERE q.sequence > $after ORDER BY q.sequence LIMIT $limit',
+      { after, limit },
+    );
+    const quarantined = rows.map((row) => ({
+      sequence: Number(row['sequence']),
+      recording: row['recording'],
+      vehicleId: row['vehicle_id'],
+      eventId: row['event'],
+      code: row['code'],
+      message: row['message'],
+      source: row['source'],
+      at: row['at'],
+    }));
+    return { quarantined, next: rows.length < limit ? null : String(quarantined.at(-1)?.sequence ?? 0) };
+  });
+  app.get('/v1/blobs/:digest', async (request, reply) => {
+    const digest = digestOf(request.params);
+    const sizeBytes = await context.blobs.sizeOf(digest);
+    return reply
+      .type('application/octet-stream')
+      .header('content-length', sizeBytes)
+      .send(await context.blobs.open(digest));
+  });
+}
+
+function digestOf(params: unknown): Digest {
+  return parseDigest(parseRequest(DigestPath, params, 'path').digest);
+}
+
+async function knownRecording(context: Pick<Parts, 'projection'>, digest: Digest): Promise<RecordingView> {
+  const recording = await findRecording(context.projection, digest);
+  if (recording === undefined) throw new FleetError('NOT_FOUND', `no recording ${digest} is in the catalogue`);
+  return recording;
+}

@@ -1,0 +1,142 @@
+// Why this file exists: training tables need the features of whole recordings, many at once; this is the batch engine behind the
+// FeatureBatch port.
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { type Digest, type FeatureSet, FleetError, type SourceMessage } from '@fleetloop/schemas';
+import { readRecording } from '@fleetloop/schemas/recording';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { FeatureBatch, FeatureRow } from '../ports.ts';
+import { compileFeatureSql, featureColumn } from './feature-sql.ts';
+import { SampleTable } from './sample-table.ts';
+
+/** Rows from which on a sample table takes no further recording: they are the memory of a window query. */
+export const ROWS_PER_PASS_MAX = 100_000;
+/** Most recordings in one call. */
+export const RECORDINGS_MAX = 100_000;
+/**
+ * One thread: with several, sums are merged in the order in which threads end, and equal recordings give features that differ in
+ * their last bit. What does not fit into memory is spilled beside other temporary files, not into the working folder.
+ */
+const DUCKDB_OPTIONS = { memory_limit: '256MB', threads: '1', temp_directory: join(tmpdir(), 'fleetloop-features') };
+
+/** Where the bytes of recordings come from: the part of the blob store that is needed here. */
+export type RecordingBlobs = { open(digest: Digest): Promise<Readable> };
+
+/** A batch engine with a DuckDB of its own, in memory. Close it when done. */
+export async function createFeatureBatch(blobs: RecordingBlobs): Promise<FeatureBatch & { close(): void }> {
+  const instance = await DuckDBInstance.create(':memory:', DUCKDB_OPTIONS);
+  return new DuckDbFeatureBatch(instance, async (digest) => messagesOf(readRecording(await blobs.open(digest))));
+}
+
+/** Computes the features of messages in memory: what parity is checked against. */
+export async function computeFromMessages(
+  featureSet: FeatureSet,
+  messages: Iterable<SourceMessage>,
+): Promise<readonly FeatureRow[]> {
+  const instance = await DuckDBInstance.create(':memory:', DUCKDB_OPTIONS);
+  const batch = new DuckDbFeatureBatch(instance, async () => messages);
+  try {
+    return await batch.compute('' as Digest, featureSet);
+  } finally {
+    batch.close();
+  }
+}
+
+type OpenMessages = (digest: Digest) => Promise<AsyncIterable<SourceMessage> | Iterable<SourceMessage>>;
+
+class DuckDbFeatureBatch implements FeatureBatch {
+  readonly #instance: DuckDBInstance;
+  readonly #openMessages: OpenMessages;
+  #tables = 0;
+
+  constructor(instance: DuckDBInstance, openMessages: OpenMessages) {
+    this.#instance = instance;
+    this.#openMessages = openMessages;
+  }
+
+  async compute(recording: Digest, featureSet: FeatureSet): Promise<readonly FeatureRow[]> {
+    return (await this.computeMany([recording], featureSet)).get(recording) ?? [];
+  }
+
+  async computeMany(
+    recordings: readonly Digest[],
+    featureSet: FeatureSet,
+  ): Promise<ReadonlyMap<Digest, readonly FeatureRow[]>> {
+    if (recordings.length > RECORDINGS_MAX) {
+      throw new FleetError(
+        'REQUEST_INVALID',
+        `${recordings.length} recordings in one call, more than ${RECORDINGS_MAX}`,
+      );
+    }
+    const rows = new Map<Digest, FeatureRow[]>(recordings.map((digest) => [digest, []]));
+    const queue = [...rows.keys()];
+    // A connection of its own: temporary tables are per connection, so that concurrent calls do not meet.
+    const connection = await this.#instance.connect();
+    try {
+      let done = 0;
+      while (done < queue.length) done += await this.#pass(connection, queue.slice(done), featureSet, rows);
+    } finally {
+      connection.closeSync();
+    }
+    return rows;
+  }
+
+  close(): void {
+    this.#instance.closeSync();
+  }
+
+  /** Fills one table with as many recordings as it takes and queries it. Returns how many it took. */
+  async #pass(
+    connection: DuckDBConnection,
+    queue: readonly Digest[],
+    featureSet: FeatureSet,
+    target: Map<Digest, FeatureRow[]>,
+  ): Promise<number> {
+    this.#tables += 1;
+    const table = await SampleTable.create(connection, featureSet, `samples_${this.#tables}`);
+    try {
+      let appended = 0;
+      let taken = 0;
+      for (const digest of queue) {
+        appended += await this.#append(table, taken, digest);
+        taken += 1;
+        if (appended >= ROWS_PER_PASS_MAX) break;
+      }
+      table.flush();
+      const result = await connection.runAndReadAll(compileFeatureSql(featureSet, table.name));
+      for (const row of result.getRowObjectsJS()) {
+        const digest = queue[Number(row['recording'])];
+        if (digest !== undefined) target.get(digest)?.push(toFeatureRow(row, featureSet));
+      }
+      return taken;
+    } finally {
+      await table.close();
+    }
+  }
+
+  async #append(table: SampleTable, number: number, digest: Digest): Promise<number> {
+    try {
+      return await table.append(number, await this.#openMessages(digest));
+    } catch (thrown) {
+      const failure = FleetError.from(thrown);
+      throw new FleetError(failure.code, `recording ${digest}: ${failure.message}`, {
+        cause: thrown,
+        details: { recording: digest },
+      });
+    }
+  }
+}
+
+function toFeatureRow(row: Readonly<Record<string, unknown>>, featureSet: FeatureSet): FeatureRow {
+  const windowStartNs = BigInt(row['window_start_ns'] as bigint);
+  return {
+    windowStartNs,
+    windowEndNs: windowStartNs + BigInt(featureSet.window.lengthMs) * 1_000_000n,
+    values: featureSet.features.map((_, index) => Number(row[featureColumn(index)])),
+  };
+}
+
+async function* messagesOf(items: ReturnType<typeof readRecording>): AsyncGenerator<SourceMessage> {
+  for await (const item of items) if (item.kind === 'message') yield item.message;
+}

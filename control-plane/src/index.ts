@@ -1,0 +1,40 @@
+/** What other packages may use of the control plane: its HTTP client, its configuration, credentials, and batch features. */
+export { NatsLedger, type NatsLedgerOptions } from './adapters/nats-ledger.ts';
+export { replayHistory } from './adapters/temporal-worker.ts';
+export { ApiClient, type ApiClientOptions, type CallOptions, type WorkflowState } from './api/api-client.ts';
+export type { RecordingPage, RecordingView } from './catalogue/recording-catalogue.ts';
+export {
+  configReference,
+  ControlPlaneConfig,
+  type ControlPlaneConfigInput,
+  parseControlPlaneConfig,
+} from './config/control-plane-config.ts';
+export {
+  createTrustDomain,
+  issueServiceUser,
+  issueVehicleUser,
+  type ServiceUser,
+  type ServiceUserRequest,
+  type TrustDomain,
+  type VehicleUserRequest,
+} from './enrolment/credentials.ts';
+export type { VehicleDetails, VehicleView } from './enrolment/vehicle-routes.ts';
+export type { ImportOutcome } from './ingest/ports.ts';
+export type { Ledger } from './ports.ts';
+export { computeFromMessages, createFeatureBatch } from './features/feature-batch.ts';
+export { compareEngines, type FeatureParity, joinParity, type ParityReport } from './features/parity.ts';
+export { type BuiltBundle, buildBundle, type BundleInput } from './package/bundle-builder.ts';
+export { createBundleSigner } from './package/bundle-signer.ts';
+export type { BlobStore, BundleSigner, FeatureBatch, FeatureRow } from './ports.ts';
+export { DuckdbProjection, type DuckdbProjectionOptions } from './adapters/duckdb-projection.ts';
+export { FolderBlobs } from './adapters/folder-blobs.ts';
+export { FolderCheckpoints } from './adapters/folder-checkpoints.ts';
+export { KvVehicleStates } from './adapters/kv-vehicle-states.ts';
+export { LEDGER_ORIGIN, signCheckpoint } from './ledger/checkpoint.ts';
+export { hashLeaf } from './ledger/merkle-tree.ts';
+export { Checkpointer, type CheckpointerOptions } from './ledger/checkpointer.ts';
+export { parseVerifierKey, verifierKeyText } from './ledger/signed-note.ts';
+export { type LedgerEvidence, type LedgerVerdict, verifyLedger } from './ledger/verify-ledger.ts';
+export { type Trace, traceLineage } from './trace/trace.ts';
+export type { TraceEdge, TraceNode } from './trace/trace-walk.ts';
+export { renderTree } from './trace/trace-tree.ts';

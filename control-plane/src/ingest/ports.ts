@@ -1,0 +1,82 @@
+/** What ingest needs from the world, and what it offers to the API. */
+import type { Readable } from 'node:stream';
+import type { Digest, ErrorCode } from '@fleetloop/schemas';
+import type { Assembled } from './assemble.ts';
+
+/** Chunks on disk until their recording is complete; every method may be repeated after a crash. */
+export interface ChunkStaging {
+  /** Stores a chunk durably under its digest; a chunk that is there already is left alone. */
+  put(vehicleId: string, digest: Digest, bytes: Uint8Array): Promise<void>;
+  /** Sizes of the staged chunks in the given order, undefined where one is missing. */
+  sizes(vehicleId: string, digests: readonly Digest[]): Promise<readonly (number | undefined)[]>;
+  remove(vehicleId: string, digests: readonly Digest[]): Promise<void>;
+}
+
+/** A file that is being assembled; it becomes a blob or goes to quarantine. */
+export interface Assembly {
+  readonly path: string;
+  write(bytes: Uint8Array): Promise<void>;
+  /** Makes what was written durable and closes the file; returns its digest and size. */
+  finish(): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  /** Removes the file where it still stands; safe after it was moved away. */
+  discard(): Promise<void>;
+}
+
+/** Puts staged chunks together, away from the thread that takes messages. */
+export interface RecordingAssembler {
+  /**
+   * Writes the chunks in their order into the empty file at `path`, makes it durable, and hashes and checks it on the way.
+   * @throws FleetError RECORD_WRITE (retryable) when a chunk cannot be read or the file not be written
+   */
+  assemble(vehicleId: string, chunks: readonly Digest[], path: string): Promise<Assembled>;
+}
+
+/** Opens empty files on the file system of the blob store, so that adopting one is a rename. */
+export interface Assemblies {
+  open(): Promise<Assembly>;
+}
+
+export type QuarantineReason = {
+  readonly recording: Digest;
+  readonly vehicleId: string;
+  readonly eventId: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly source: 'uplink' | 'import';
+};
+
+/** Keeps refused uploads with their reason for people to look at. */
+export interface Quarantine {
+  /** Stores the reason and, within the quota, the bytes. Repeating it for one key changes nothing. */
+  keep(
+    key: string,
+    reason: QuarantineReason,
+    evidence: { readonly file?: string; readonly bytes?: Uint8Array },
+  ): Promise<void>;
+}
+
+/** An enrolled vehicle, as far as ingest must know it. */
+export type EnrolledVehicle = { readonly vehicleId: string; readonly publicKey: string };
+
+export interface VehicleRegistry {
+  find(vehicleId: string): Promise<EnrolledVehicle | undefined>;
+}
+
+export type ImportRequest = {
+  readonly bytes: Readable;
+  readonly actor: string;
+  readonly label?: { readonly label: string; readonly method: string };
+};
+
+export type ImportOutcome = {
+  readonly recording: Digest;
+  readonly sequence: number;
+  /** False when the recording was in the catalogue before. */
+  readonly isNew: boolean;
+};
+
+/** The part of ingest that the API calls. */
+export interface Ingest {
+  /** @throws FleetError INGEST_MCAP_INVALID, INGEST_METADATA_MISSING, INGEST_LIMIT; a refused recording is in quarantine then */
+  import(request: ImportRequest): Promise<ImportOutcome>;
+}

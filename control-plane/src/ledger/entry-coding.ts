@@ -1,0 +1,76 @@
+/** Why: an entry's bytes are its identity in the tree, so there is exactly one way to write a fact and one way to read it back. */
+import {
+  canonicalJson,
+  entityOfKind,
+  FleetError,
+  type JsonValue,
+  LEDGER_ENTRY_BYTES_MAX,
+  type LedgerEntry,
+  type NewFact,
+  parseLedgerEntry,
+} from '@fleetloop/schemas';
+
+/** A key is one token of a NATS subject. */
+const KEY = /^[A-Za-z0-9_-]{1,128}$/;
+
+export type EncodedEntry = { readonly subject: string; readonly bytes: Uint8Array };
+
+/**
+ * The canonical JSON (RFC 8785) of a fact at a time, and the ledger subject `<entity>.<key>` it belongs to.
+ * @throws FleetError LEDGER_ENTRY_INVALID when the fact breaks its schema, its key is not a token, or it is too large
+ */
+export function encodeEntry(fact: NewFact, at: Date): EncodedEntry {
+  if (!KEY.test(fact.key))
+    throw invalid(
+      `the key ${JSON.stringify(fact.key)} of ${fact.kind} is not one subject token: use A-Z, a-z, 0-9, - and _`,
+    );
+  const subject = `${entityOfKind(fact.kind)}.${fact.key}`;
+  const entry = parseLedgerEntry({
+    v: 1,
+    kind: fact.kind,
+    at: at.toISOString(),
+    actor: fact.actor,
+    subject,
+    ...(fact.reason === undefined ? {} : { reason: fact.reason }),
+    evidence: fact.evidence ?? [],
+    body: fact.body,
+  });
+  const bytes = canonicalBytes(entry);
+  if (bytes.length > LEDGER_ENTRY_BYTES_MAX) {
+    throw invalid(
+      `the fact ${fact.kind} of ${fact.key} has ${bytes.length} bytes, over ${LEDGER_ENTRY_BYTES_MAX}: store bulk as a blob and name its digest`,
+    );
+  }
+  return { subject, bytes };
+}
+
+/**
+ * Reads an entry and insists that its bytes are the canonical ones.
+ * @throws FleetError LEDGER_ENTRY_INVALID
+ */
+export function decodeEntry(bytes: Uint8Array): LedgerEntry {
+  let document: unknown;
+  try {
+    document = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (cause) {
+    throw new FleetError('LEDGER_ENTRY_INVALID', 'the entry is not JSON', { cause });
+  }
+  const entry = parseLedgerEntry(document);
+  if (Buffer.compare(canonicalBytes(document as JsonValue), bytes) !== 0)
+    throw invalid('the entry is not in canonical form');
+  return entry;
+}
+
+function canonicalBytes(entry: LedgerEntry | JsonValue): Uint8Array {
+  try {
+    return Buffer.from(canonicalJson(entry as JsonValue), 'utf8');
+  } catch (cause) {
+    throw new FleetError('LEDGER_ENTRY_INVALID', `the entry has no canonical form: ${FleetError.from(cause).message}`, {
+      cause,
+    });
+  }
+}
+
+function invalid(message: string): FleetError {
+  return new FleetError('LEDGER_ENTRY_INVALID', message);
+}

@@ -1,0 +1,32 @@
+/** What monitoring offers to the rest beside the telemetry store. */
+import type { InferenceWindow } from '../ports.ts';
+
+/** The last sign of life of one vehicle. */
+export type VehicleHeartbeat = {
+  readonly vehicleId: string;
+  /** Clock of the vehicle, ms since the Unix epoch. */
+  readonly atMs: number;
+  /** Clock of the control plane, ms since the Unix epoch. */
+  readonly receivedAtMs: number;
+  readonly rssBytes: number;
+  readonly messagesCaptured: number;
+  readonly recordingsSpooled: number;
+  readonly spooledBytes: number;
+  readonly activeBundle: string;
+  readonly inferences: number;
+};
+
+export interface Heartbeats {
+  latest(vehicleId: string): VehicleHeartbeat | undefined;
+}
+
+/** Inferences on disk, in partitions that are named by the telemetry they came from. */
+export interface InferenceArchive {
+  /** Writes one partition durably. Sequences are those of the telemetry stream. */
+  write(windows: readonly InferenceWindow[], firstSequence: number, lastSequence: number): Promise<void>;
+  /** Highest sequence of the telemetry stream that is on disk, 0 when there is none. */
+  readonly lastSequence: number;
+  /** The newest `perVehicleMax` inferences of each vehicle, oldest first. */
+  newest(perVehicleMax: number): Promise<readonly InferenceWindow[]>;
+  find(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined>;
+}

@@ -1,0 +1,123 @@
+/** The command line `fleetloop`: asks the HTTP API of a control plane, and reads local files for `import`. */
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { FleetError } from '@fleetloop/schemas';
+import { openSource, parseMappingText } from '@fleetloop/schemas/source';
+import { Command, CommanderError } from 'commander';
+import { z } from 'zod';
+import { diskSourceFiles } from '../adapters/disk-source-files.ts';
+import { ApiClient, type ApiClientOptions } from '../api/api-client.ts';
+import { datasetCommand, modelCommand, recordingCommand, rolloutCommand } from '../api/read-cli.ts';
+import { importCommand, type ImportIo } from '../import/import-cli.ts';
+import { ledgerCommand } from '../ledger/ledger-cli.ts';
+import { traceCommand } from '../trace/trace-cli.ts';
+
+const EXIT_NO = 1;
+const EXIT_USAGE = 2;
+const STACK_FILE = '.fleetloop/stack.json';
+const StackFile = z.object({ url: z.string(), token: z.string() });
+/** Failures of the call itself: whoever typed it can mend it. */
+const USAGE_CODES: ReadonlySet<string> = new Set(['REQUEST_INVALID', 'IMPORT_INVALID', 'CONFIG_INVALID']);
+
+function buildProgram(): Command {
+  const program = new Command('fleetloop')
+    .description('closes the data loop of an autonomous fleet')
+    .option(
+      '--url <url>',
+      'address of the control plane (default: FLEETLOOP_URL, else the nearest .fleetloop/stack.json)',
+    )
+    .option('--token <token>', 'bearer token (default: FLEETLOOP_TOKEN, else the nearest .fleetloop/stack.json)')
+    .addHelpText(
+      'after',
+      '\nThe agent of a vehicle has commands of its own: fleetloop agent --help\nExit codes: 0 done, 1 done and the answer is no, or it failed, 2 the call was wrong.',
+    );
+  const io = commandIo(program);
+  for (const command of [
+    importCommand(io),
+    recordingCommand(io),
+    datasetCommand(io),
+    modelCommand(io),
+    rolloutCommand(io),
+    traceCommand(io),
+    ledgerCommand(io),
+  ]) {
+    program.addCommand(command);
+  }
+  exitByThrowing(program);
+  return program;
+}
+
+function commandIo(program: Command): ImportIo {
+  const client = async (): Promise<ApiClient> => new ApiClient(await findServer(program.opts()));
+  return {
+    client,
+    print: (text) => {
+      process.stdout.write(`${text}\n`);
+    },
+    progress: (line) => {
+      process.stderr.write(`${line}\n`);
+    },
+    answerNo: () => {
+      process.exitCode = EXIT_NO;
+    },
+    readText,
+    openRun: async (run) => {
+      const mapping = parseMappingText(await readText(run.mapping), run.mapping);
+      return openSource({ mapping, folder: dirname(run.mapping), sourcePath: run.source, files: diskSourceFiles });
+    },
+    send: async (bytes, query) => (await client()).postBytes('/v1/imports', bytes, { query }),
+  };
+}
+
+async function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new FleetError('SOURCE_NOT_FOUND', `${path} cannot be read`, { cause });
+  });
+}
+
+/** Options, then the environment, then the stack that was started in this folder or one above it. */
+async function findServer(options: { readonly url?: string; readonly token?: string }): Promise<ApiClientOptions> {
+  const url = options.url ?? process.env['FLEETLOOP_URL'];
+  const token = options.token ?? process.env['FLEETLOOP_TOKEN'];
+  if (url !== undefined && token !== undefined) return { url, token };
+  const stack = await nearestStack(process.cwd());
+  if (stack !== undefined) return { url: url ?? stack.url, token: token ?? stack.token };
+  throw new FleetError(
+    'CONFIG_INVALID',
+    `no control plane is named: give --url and --token, set FLEETLOOP_URL and FLEETLOOP_TOKEN, or run it where ${STACK_FILE} is`,
+  );
+}
+
+async function nearestStack(folder: string): Promise<ApiClientOptions | undefined> {
+  for (let current = resolve(folder); ; current = dirname(current)) {
+    const text = await readFile(join(current, STACK_FILE), 'utf8').catch(() => undefined);
+    const parsed = text === undefined ? undefined : StackFile.safeParse(JSON.parse(text));
+    if (parsed?.success === true) return parsed.data;
+    if (current === dirname(current)) return undefined;
+  }
+}
+
+/** Commander would end the process itself; subcommands must throw as well. */
+function exitByThrowing(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach((each) => exitByThrowing(each));
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  const failure = FleetError.from(error);
+  process.stderr.write(`fleetloop: ${failure.code}: ${failure.message}\n`);
+  return USAGE_CODES.has(failure.code) ? EXIT_USAGE : EXIT_NO;
+}
+
+// Whoever reads our output may stop early, as `head` does: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
+try {
+  await buildProgram().parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,28 @@
+/** All routes of all stages, in one list that the API is built from. */
+import type { FastifyInstance } from 'fastify';
+import { registerConsoleRoutes } from '../console/console-routes.ts';
+import { registerDatasetRoutes } from '../dataset/dataset-routes.ts';
+import { registerFeatureRoutes } from '../features/feature-routes.ts';
+import { registerApprovalRoutes } from '../approval/promotion-routes.ts';
+import { registerEvaluationRoutes } from '../evaluation/gate-routes.ts';
+import { registerFeedbackRoutes } from '../feedback/feedback-routes.ts';
+import { registerLedgerRoutes } from '../ledger/ledger-routes.ts';
+import { registerRolloutRoutes } from '../rollout/rollout-routes.ts';
+import { registerTraceRoutes } from '../trace/trace-routes.ts';
+import { registerTrainingRoutes } from '../training/training-routes.ts';
+import { registerWorkflowRoutes } from '../workflow/workflow-routes.ts';
+import type { ControlPlane } from './control-plane-context.ts';
+
+export const STAGE_ROUTES: readonly ((app: FastifyInstance, context: ControlPlane) => void)[] = [
+  registerConsoleRoutes,
+  registerDatasetRoutes,
+  registerFeatureRoutes,
+  registerApprovalRoutes,
+  registerEvaluationRoutes,
+  registerFeedbackRoutes,
+  registerLedgerRoutes,
+  registerRolloutRoutes,
+  registerTraceRoutes,
+  registerTrainingRoutes,
+  registerWorkflowRoutes,
+];

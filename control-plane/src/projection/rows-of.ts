@@ -1,0 +1,216 @@
+/** Why: what the tables say about one ledger entry, as a pure function, so that replaying gives the same rows. */
+import type { FactBody, LedgerEntry } from '@fleetloop/schemas';
+import { hashLeaf } from '../ledger/merkle-tree.ts';
+import type { StoredEntry } from '../ports.ts';
+import type { ResolveName } from '../trace/lineage.ts';
+import { lineageOf } from '../trace/lineage-of.ts';
+import { deploymentRows } from './deployment-rows.ts';
+import { row, type TableRow } from './tables.ts';
+
+/** All rows that an entry adds. `resolve` names the node that a digest or short name stood for when the entry was written. */
+export function rowsOf(stored: StoredEntry, resolve: ResolveName): readonly TableRow[] {
+  const lineage = lineageOf(stored, resolve);
+  return [
+    factRow(stored),
+    ...entityRows(stored.entry),
+    ...lineage.nodes.map((node) => row('nodes', { ...node, at: stored.entry.at })),
+    ...lineage.edges.map(({ from, relation, to }) => row('edges', { from_id: from, relation, to_id: to })),
+    ...lineage.names.map((name) => row('names', name)),
+  ];
+}
+
+function factRow({ entry, bytes }: StoredEntry): TableRow {
+  const dot = entry.subject.indexOf('.');
+  return row('facts', {
+    kind: entry.kind,
+    entity: entry.subject.slice(0, dot),
+    key: entry.subject.slice(dot + 1),
+    at: entry.at,
+    at_ms: Date.parse(entry.at),
+    actor: entry.actor,
+    reason: entry.reason ?? null,
+    evidence: entry.evidence,
+    body: entry.body,
+    leaf: Buffer.from(hashLeaf(bytes)).toString('hex'),
+  });
+}
+
+function entityRows(entry: LedgerEntry): readonly TableRow[] {
+  switch (entry.kind) {
+    case 'vehicle.enrolled': {
+      const { vehicleId, publicKey, hardwareRevision, softwareVersion, place } = entry.body;
+      return [
+        row('vehicles', {
+          vehicle_id: vehicleId,
+          public_key: publicKey,
+          hardware_revision: hardwareRevision,
+          software_version: softwareVersion,
+          place,
+        }),
+      ];
+    }
+    case 'campaign.published': {
+      const { campaign, digest, vehicles, brief } = entry.body;
+      return [
+        row('campaigns', {
+          campaign: campaign.id,
+          version: campaign.version,
+          digest,
+          vehicles,
+          brief,
+          document: campaign,
+        }),
+      ];
+    }
+    // Who asks for it reads the fact itself.
+    case 'campaign.ended':
+      return [];
+    case 'recording.accepted':
+      return [recordingRow(entry.body)];
+    case 'recording.quarantined': {
+      const { recording, vehicleId, eventId, code, message, source } = entry.body;
+      return [row('quarantine', { recording, vehicle_id: vehicleId, event: eventId, code, message, source })];
+    }
+    case 'label.assigned':
+      return [row('labels', entry.body)];
+    default:
+      return modelRows(entry);
+  }
+}
+
+type AfterData = Exclude<
+  LedgerEntry['kind'],
+  | 'vehicle.enrolled'
+  | 'campaign.published'
+  | 'campaign.ended'
+  | 'recording.accepted'
+  | 'recording.quarantined'
+  | 'label.assigned'
+>;
+type EntryOf<Kind extends LedgerEntry['kind']> = Extract<LedgerEntry, { readonly kind: Kind }>;
+
+function modelRows(entry: EntryOf<AfterData>): readonly TableRow[] {
+  switch (entry.kind) {
+    case 'feature_set.registered': {
+      const { digest, featureSet } = entry.body;
+      return [
+        row('feature_sets', { name: featureSet.name, version: featureSet.version, digest, document: featureSet }),
+      ];
+    }
+    case 'dataset.frozen':
+      return datasetRows(entry.body);
+    case 'feature_table.computed': {
+      const { digest, dataset, featureSet, rows, trainRows, testRows } = entry.body;
+      return [
+        row('feature_tables', {
+          digest,
+          dataset,
+          feature_set: featureSet,
+          rows,
+          train_rows: trainRows,
+          test_rows: testRows,
+        }),
+      ];
+    }
+    case 'run.finished': {
+      const { runId, mlflowRunId, trainer, seed, dataset, featureTable, featureSet, model, seconds } = entry.body;
+      const named = { mlflow_run_id: mlflowRunId, feature_table: featureTable, feature_set: featureSet };
+      return [
+        row('runs', {
+          run_id: runId,
+          state: 'finished',
+          trainer,
+          seed,
+          dataset,
+          model,
+          seconds,
+          message: null,
+          ...named,
+        }),
+      ];
+    }
+    case 'run.failed': {
+      const { runId, dataset, code, message } = entry.body;
+      return [row('runs', { run_id: runId, state: 'failed', dataset, message: `${code}: ${message}` })];
+    }
+    case 'model.registered': {
+      const { name, version, model, runId, dataset, featureSet } = entry.body;
+      return [row('models', { name, version, model, run_id: runId, dataset, feature_set: featureSet })];
+    }
+    case 'gate.evaluated':
+      return gateRows(entry.body);
+    default:
+      return deploymentRows(entry);
+  }
+}
+
+function recordingRow(body: FactBody<'recording.accepted'>): TableRow {
+  const { metadata } = body;
+  return row('recordings', {
+    recording: body.recording,
+    source: body.source,
+    size_bytes: body.sizeBytes,
+    messages: body.messages,
+    start_ns: BigInt(body.startNs),
+    end_ns: BigInt(body.endNs),
+    vehicle_id: metadata.vehicle.id,
+    hardware_revision: metadata.vehicle.hardwareRevision,
+    software_version: metadata.software.version,
+    session: metadata.session.name,
+    event: metadata.event?.id ?? null,
+    brief: metadata.brief ?? null,
+    attributes: metadata.session.attributes,
+    topics: body.topics,
+    metadata,
+    manifest: body.manifest,
+  });
+}
+
+function datasetRows({ digest, dataset, version, document }: FactBody<'dataset.frozen'>): readonly TableRow[] {
+  const counts = { recordings: document.recordings.length, excluded: document.exclusions.length };
+  return [
+    row('datasets', { dataset, version, digest, specification: document.specification, ...counts }),
+    ...document.recordings.map(({ recording, session, split, label, vehicle, hardwareRevision, brief }) =>
+      row('dataset_recordings', {
+        digest,
+        recording,
+        session,
+        split,
+        label,
+        vehicle_id: vehicle,
+        hardware_revision: hardwareRevision,
+        brief,
+      }),
+    ),
+    ...document.exclusions.map((exclusion) => row('dataset_exclusions', { digest, ...exclusion })),
+  ];
+}
+
+function gateRows(body: FactBody<'gate.evaluated'>): readonly TableRow[] {
+  const { gateId, model, modelName, modelVersion, dataset, policy, result } = body;
+  const named = { gate_id: gateId, model_name: modelName, model_version: modelVersion };
+  return [
+    row('gates', {
+      ...named,
+      model,
+      dataset,
+      policy,
+      verdict: result.verdict,
+      overall: result.overall,
+      decided_by: result.decidedBy,
+    }),
+    ...result.slices.map(({ name, value, lowerBound, count, runs, required, threshold, verdict }) =>
+      row('gate_slices', {
+        gate_id: gateId,
+        name,
+        value,
+        lower_bound: lowerBound,
+        count,
+        runs,
+        required,
+        threshold,
+        verdict,
+      }),
+    ),
+  ];
+}

@@ -1,0 +1,230 @@
+/**
+ * Why: the tables of the projection as data, so that DDL, writing and comparing come from one place. Each row belongs to
+ * the one ledger entry whose `sequence` it carries and rows are only ever added: "as of" is `WHERE sequence <= n`.
+ */
+
+/** Change this whenever tables or rows change: a file of another version is dropped and replayed. */
+export const PROJECTION_VERSION = 1;
+
+/** `json` is a VARCHAR with JSON text, which DuckDB's JSON functions read. */
+export type ColumnType = 'text' | 'integer' | 'real' | 'flag' | 'json';
+export type TableName = keyof typeof TABLES;
+/** A value of a cell; objects only in `json` columns. */
+export type Cell = string | number | bigint | boolean | null | object;
+export type TableRow = { readonly table: TableName; readonly values: Readonly<Record<string, Cell>> };
+
+export const TABLES = {
+  facts: {
+    kind: 'text',
+    entity: 'text',
+    key: 'text',
+    at: 'text',
+    at_ms: 'integer',
+    actor: 'text',
+    reason: 'text',
+    evidence: 'json',
+    body: 'json',
+    leaf: 'text',
+  },
+  vehicles: {
+    vehicle_id: 'text',
+    public_key: 'text',
+    hardware_revision: 'text',
+    software_version: 'text',
+    place: 'text',
+  },
+  campaigns: {
+    campaign: 'text',
+    version: 'integer',
+    digest: 'text',
+    vehicles: 'json',
+    brief: 'text',
+    document: 'json',
+  },
+  recordings: {
+    recording: 'text',
+    source: 'text',
+    size_bytes: 'integer',
+    messages: 'integer',
+    start_ns: 'integer',
+    end_ns: 'integer',
+    vehicle_id: 'text',
+    hardware_revision: 'text',
+    software_version: 'text',
+    session: 'text',
+    event: 'text',
+    brief: 'text',
+    attributes: 'json',
+    topics: 'json',
+    metadata: 'json',
+    manifest: 'text',
+  },
+  quarantine: { recording: 'text', vehicle_id: 'text', event: 'text', code: 'text', message: 'text', source: 'text' },
+  labels: { recording: 'text', label: 'text', annotator: 'text', method: 'text' },
+  feature_sets: { name: 'text', version: 'integer', digest: 'text', document: 'json' },
+  datasets: {
+    dataset: 'text',
+    version: 'text',
+    digest: 'text',
+    specification: 'text',
+    recordings: 'integer',
+    excluded: 'integer',
+  },
+  dataset_recordings: {
+    digest: 'text',
+    recording: 'text',
+    session: 'text',
+    split: 'text',
+    label: 'text',
+    vehicle_id: 'text',
+    hardware_revision: 'text',
+    brief: 'text',
+  },
+  dataset_exclusions: { digest: 'text', recording: 'text', session: 'text', reason: 'text' },
+  feature_tables: {
+    digest: 'text',
+    dataset: 'text',
+    feature_set: 'text',
+    rows: 'integer',
+    train_rows: 'integer',
+    test_rows: 'integer',
+  },
+  runs: {
+    run_id: 'text',
+    state: 'text',
+    mlflow_run_id: 'text',
+    trainer: 'text',
+    seed: 'integer',
+    dataset: 'text',
+    feature_table: 'text',
+    feature_set: 'text',
+    model: 'text',
+    seconds: 'real',
+    message: 'text',
+  },
+  models: { name: 'text', version: 'integer', model: 'text', run_id: 'text', dataset: 'text', feature_set: 'text' },
+  gates: {
+    gate_id: 'text',
+    model: 'text',
+    model_name: 'text',
+    model_version: 'integer',
+    dataset: 'text',
+    policy: 'text',
+    verdict: 'text',
+    overall: 'real',
+    decided_by: 'text',
+  },
+  gate_slices: {
+    gate_id: 'text',
+    name: 'text',
+    value: 'real',
+    lower_bound: 'real',
+    count: 'integer',
+    runs: 'integer',
+    required: 'flag',
+    threshold: 'real',
+    verdict: 'text',
+  },
+  promotions: {
+    promotion_id: 'text',
+    state: 'text',
+    model: 'text',
+    model_name: 'text',
+    model_version: 'integer',
+    gate: 'text',
+    actor: 'text',
+    reason: 'text',
+  },
+  bundles: {
+    bundle: 'text',
+    model: 'text',
+    model_name: 'text',
+    model_version: 'integer',
+    feature_set: 'text',
+    promotion: 'text',
+  },
+  rollouts: {
+    rollout_id: 'text',
+    phase: 'text',
+    bundle: 'text',
+    former_bundle: 'text',
+    model: 'text',
+    updated: 'json',
+    rolled_back: 'json',
+    seconds: 'real',
+    reason: 'text',
+  },
+  actions: {
+    rollout_id: 'text',
+    vehicle_id: 'text',
+    state: 'text',
+    bundle: 'text',
+    counter: 'integer',
+    reason: 'text',
+  },
+  health: { rollout_id: 'text', wave: 'integer', verdict: 'text', findings: 'json' },
+  anomalies: {
+    anomaly_id: 'text',
+    rollout_id: 'text',
+    bundle: 'text',
+    model: 'text',
+    vehicles: 'json',
+    hardware_revision: 'text',
+    feature: 'text',
+    since: 'text',
+  },
+  briefs: {
+    brief_id: 'text',
+    state: 'text',
+    anomaly_id: 'text',
+    owner: 'text',
+    vehicles: 'json',
+    recordings_wanted: 'integer',
+    recordings: 'json',
+    dataset: 'text',
+    outcome: 'text',
+  },
+  regressions: { regression_id: 'text', anomaly_id: 'text', policy: 'text', slice: 'json', former_model: 'text' },
+  /** Lineage: what each fact says about a node, and which node was made from which. */
+  nodes: { id: 'text', kind: 'text', label: 'text', at: 'text', detail: 'json' },
+  edges: { from_id: 'text', relation: 'text', to_id: 'text' },
+  /** Which node a digest or another short name stands for, where a fact names a thing by that alone. */
+  names: { name: 'text', node: 'text' },
+} as const satisfies Record<string, Readonly<Record<string, ColumnType>>>;
+
+export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
+
+const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
+  text: 'VARCHAR',
+  integer: 'BIGINT',
+  real: 'DOUBLE',
+  flag: 'BOOLEAN',
+  json: 'VARCHAR',
+};
+
+/** Columns that questions are asked by; DuckDB scans the rest. */
+const INDEXES = ['facts(kind, key)', 'edges(from_id)', 'edges(to_id)', 'nodes(id)'] as const;
+
+/** Columns of a table in the order in which they are written; `sequence` is the first of each. */
+export function columnsOf(table: TableName): readonly (readonly [string, ColumnType])[] {
+  return [['sequence', 'integer'], ...Object.entries(TABLES[table] as Readonly<Record<string, ColumnType>>)];
+}
+
+/** Statements that make an empty projection. */
+export function schemaStatements(): string[] {
+  const tables = TABLE_NAMES.map((table) => {
+    const columns = columnsOf(table).map(([name, type]) => `"${name}" ${SQL_TYPES[type]}`);
+    return `CREATE TABLE "${table}" (${columns.join(', ')})`;
+  });
+  return [
+    ...tables,
+    ...INDEXES.map((index, position) => `CREATE INDEX by_${position} ON ${index}`),
+    'CREATE TABLE applied (projection_version INTEGER, sequence BIGINT)',
+    `INSERT INTO applied VALUES (${PROJECTION_VERSION}, 0)`,
+    'CREATE VIEW current_labels AS SELECT * FROM labels QUALIFY row_number() OVER (PARTITION BY recording ORDER BY sequence DESC) = 1',
+  ];
+}
+
+export function row(table: TableName, values: Readonly<Record<string, Cell>>): TableRow {
+  return { table, values };
+}

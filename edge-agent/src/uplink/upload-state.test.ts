@@ -1,0 +1,187 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { backoffMs } from './backoff.ts';
+import { nextSend, startUpload, stepUpload, type UploadInput, type UploadState } from './upload-state.ts';
+
+const LOST = { kind: 'send-failed', failure: 'transient', code: 'UPLINK_UNAVAILABLE', message: 'lost' } as const;
+const STEPS_MAX = 5_000;
+
+/** A receiver and a link that lose, delay and repeat as they are told. */
+class HostileWorld {
+  nowMs = 0;
+  readonly stored = new Set<number>();
+  chunksSent = 0;
+  state: UploadState;
+  readonly #chance: () => number;
+  readonly #late: UploadInput[] = [];
+
+  constructor(chunkCount: number, isResumed: boolean, chance: () => number) {
+    this.state = startUpload(chunkCount, isResumed);
+    this.#chance = chance;
+  }
+
+  step(input: UploadInput): void {
+    this.state = stepUpload(this.state, input, { nowMs: this.nowMs, jitter: this.#chance() });
+  }
+
+  /** One action of the uploader, answered by the world. */
+  tick(): void {
+    if (this.#late.length > 0 && this.#chance() < 0.3) this.step(this.#late.shift() as UploadInput);
+    const next = nextSend(this.state, this.nowMs);
+    if (next.kind === 'wait') this.nowMs = next.untilMs;
+    else if (next.kind === 'chunk') this.#chunk(next.index);
+    else if (next.kind === 'manifest') this.#manifest();
+    if (this.#chance() < 0.05) this.step({ kind: 'link-restored' });
+  }
+
+  #chunk(index: number): void {
+    this.chunksSent += 1;
+    this.step({ kind: 'chunk-sent', index });
+    const luck = this.#chance();
+    if (luck > 0.3) this.stored.add(index);
+    // The answer may be lost although the chunk arrived, and the receiver may lose a chunk although it answered.
+    this.step(luck < 0.5 ? { ...LOST, what: index } : { kind: 'chunk-stored', index });
+    if (luck > 0.9) this.stored.delete(index);
+  }
+
+  #manifest(): void {
+    this.step({ kind: 'manifest-sent' });
+    const luck = this.#chance();
+    if (luck < 0.2) {
+      this.step({ ...LOST, what: 'manifest' });
+      return;
+    }
+    this.step({ kind: 'manifest-stored' });
+    if (luck < 0.4) return;
+    const answer = this.answer();
+    if (luck < 0.6) this.#late.push(answer);
+    else this.step(answer);
+    if (luck > 0.9) this.step(answer);
+  }
+
+  answer(): UploadInput {
+    const chunks = Array.from({ length: this.state.chunkCount }, (_, index) => index).filter(
+      (index) => !this.stored.has(index),
+    );
+    return chunks.length === 0 ? { kind: 'receipt-verified', ledgerSequence: 7n } : { kind: 'receipt-missing', chunks };
+  }
+}
+
+/** Numbers in [0, 1) from a list, again and again. */
+function chanceOf(numbers: readonly number[]): () => number {
+  let index = 0;
+  return () => numbers[index++ % numbers.length] ?? 0.99;
+}
+
+describe('an upload', () => {
+  it('ends verified with everything stored, over any hostile link, and never on anything but a receipt', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 12 }),
+        fc.boolean(),
+        fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { minLength: 40, maxLength: 200 }),
+        (count, isResumed, numbers) => {
+          // A link that loses everything for ever verifies nothing: some of the numbers must be kind.
+          const world = new HostileWorld(
+            count,
+            isResumed,
+            chanceOf([...numbers, ...Array.from({ length: 40 }, (_, index) => 0.5 + (index % 8) / 20)]),
+          );
+          for (let step = 0; step < STEPS_MAX && world.state.outcome === undefined; step += 1) world.tick();
+          expect(world.state.outcome).toEqual({ kind: 'verified', ledgerSequence: 7n });
+        },
+      ),
+    );
+  });
+
+  it('sends each chunk once over a good link, then the manifest, then waits', () => {
+    let state = startUpload(3, false);
+    const sent: unknown[] = [];
+    for (let next = nextSend(state, 0); next.kind === 'chunk' || next.kind === 'manifest'; next = nextSend(state, 0)) {
+      const what = next.kind === 'chunk' ? next.index : 'manifest';
+      sent.push(what);
+      const [before, after]: UploadInput[] =
+        what === 'manifest'
+          ? [{ kind: 'manifest-sent' }, { kind: 'manifest-stored' }]
+          : [
+              { kind: 'chunk-sent', index: what },
+              { kind: 'chunk-stored', index: what },
+            ];
+      for (const input of [before, after]) state = stepUpload(state, input as UploadInput, { nowMs: 0, jitter: 0 });
+    }
+    expect(sent).toEqual([0, 1, 2, 'manifest']);
+    expect(nextSend(state, 0).kind).toBe('wait');
+  });
+
+  it('asks first what is missing when it was found on disk, and sends only that', () => {
+    let state = startUpload(4, true);
+    expect(nextSend(state, 0)).toEqual({ kind: 'manifest' });
+    const moment = { nowMs: 0, jitter: 0 };
+    for (const input of [
+      { kind: 'manifest-sent' },
+      { kind: 'manifest-stored' },
+      { kind: 'receipt-missing', chunks: [2, 99] },
+    ] as const)
+      state = stepUpload(state, input, moment);
+    expect(nextSend(state, 0)).toEqual({ kind: 'chunk', index: 2 });
+    expect(state.todo).toEqual([2]);
+  });
+
+  it('publishes its manifest again when no receipt comes, less and less often', () => {
+    let state = startUpload(1, true);
+    let nowMs = 0;
+    const waits: number[] = [];
+    for (let round = 0; round < 8; round += 1) {
+      for (const input of [{ kind: 'manifest-sent' }, { kind: 'manifest-stored' }] as const)
+        state = stepUpload(state, input, { nowMs, jitter: 0 });
+      const next = nextSend(state, nowMs);
+      if (next.kind !== 'wait') throw new Error('it does not wait');
+      waits.push(next.untilMs - nowMs);
+      nowMs = next.untilMs;
+      expect(nextSend(state, nowMs)).toEqual({ kind: 'manifest' });
+    }
+    expect(waits).toEqual([3_000, 6_000, 12_000, 24_000, 30_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('ends with the reason when it is refused, and does not change after that', () => {
+    const moment = { nowMs: 0, jitter: 0 };
+    const refused = stepUpload(
+      startUpload(1, true),
+      { kind: 'receipt-refused', code: 'INGEST_LIMIT', message: 'too large' },
+      moment,
+    );
+    expect(refused.outcome).toEqual({ kind: 'refused', code: 'INGEST_LIMIT', message: 'too large' });
+    expect(stepUpload(refused, { kind: 'receipt-verified', ledgerSequence: 1n }, moment)).toBe(refused);
+    expect(nextSend(refused, 0)).toEqual({ kind: 'idle' });
+  });
+
+  it('gives up only on what can never work', () => {
+    const moment = { nowMs: 0, jitter: 0 };
+    const fail = (failure: 'permanent' | 'auth' | 'busy' | 'transient'): UploadState =>
+      stepUpload(startUpload(1, false), { kind: 'send-failed', what: 0, failure, code: 'X', message: '' }, moment);
+    expect(fail('permanent').outcome?.kind).toBe('failed');
+    for (const failure of ['auth', 'busy', 'transient'] as const) {
+      expect(fail(failure).outcome).toBeUndefined();
+      expect(nextSend(fail(failure), 0).kind).toBe('wait');
+    }
+  });
+});
+
+describe('the wait after failures', () => {
+  it('grows to its cap and is never more than the step nor less than half of it', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('auth' as const, 'busy' as const, 'transient' as const),
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (kind, attempt, jitter) => {
+          const waitMs = backoffMs(kind, attempt, jitter);
+          expect(waitMs).toBeGreaterThanOrEqual(backoffMs(kind, attempt, 0));
+          expect(waitMs).toBeLessThan(2 * backoffMs(kind, attempt, 0));
+          expect(waitMs).toBeLessThanOrEqual(300_000);
+          expect(backoffMs(kind, attempt + 1, 0)).toBeGreaterThanOrEqual(backoffMs(kind, attempt, 0));
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,147 @@
+/** From rows of one CSV file to messages: columns are found once by the header, then each cell is checked and converted. */
+import { FleetError } from '../errors/fleet-error.ts';
+import type { SignalChannel } from './channel.ts';
+import type { SourceMessage } from './source-message.ts';
+import type { CsvRow } from './csv-tokenizer.ts';
+import type { CsvChannelMapping, CsvFileMapping } from './mapping.ts';
+import { type ChannelPlan, makeSignalMessage, planChannel } from './signal-plan.ts';
+import type { ReportCounter } from './source.ts';
+import { parseIsoNs, parseTimeNs } from './time-parser.ts';
+
+/** Most columns of a file. */
+export const CSV_COLUMNS_MAX = 4096;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
+
+type ColumnSignal = CsvChannelMapping['signals'][number];
+type RowSignal = ColumnSignal & { readonly index: number };
+
+/** Knows the header of one file. */
+export type CsvRowReader = {
+  readonly fileName: string;
+  readonly channels: readonly SignalChannel[];
+  readonly unusedColumns: readonly string[];
+  /** Starts at the first row; the function returned takes the rows in order. */
+  readonly start: () => (row: CsvRow) => readonly SourceMessage[];
+};
+
+/**
+ * Matches a header with its mapping.
+ * @throws FleetError `SOURCE_COLUMN_MISSING`, `SOURCE_COLUMN_DUPLICATE`, `SOURCE_LIMIT`, `MAPPING_INVALID`
+ */
+export function makeCsvRowReader(
+  mapping: CsvFileMapping,
+  { fileName, header }: { readonly fileName: string; readonly header: CsvRow },
+  counter: ReportCounter,
+): CsvRowReader {
+  const columns = header.cells;
+  checkHeader(columns, fileName);
+  const indexOf = (column: string): number => {
+    const index = columns.indexOf(column);
+    if (index !== -1) return index;
+    const details = { file: fileName, line: header.line, column };
+    throw new FleetError(
+      'SOURCE_COLUMN_MISSING',
+      `${fileName} has no column "${column}"; it has ${columns.join(', ')}`,
+      { details },
+    );
+  };
+  const timeIndex = indexOf(mapping.time.column);
+  const mapped = mapping.channels.map((channel) => ({
+    ...channel,
+    signals: channel.signals.map((signal): RowSignal => ({ ...signal, index: indexOf(signal.column) })),
+  }));
+  const plans = mapped.map((channel) => planChannel(channel));
+  const used = new Set([
+    mapping.time.column,
+    ...mapped.flatMap((channel) => channel.signals.map((signal) => signal.column)),
+  ]);
+  return {
+    fileName,
+    channels: plans.map((plan) => plan.channel),
+    unusedColumns: columns.filter((column) => !used.has(column)),
+    start: () => startRows({ mapping, fileName, columns, timeIndex, plans, counter }),
+  };
+}
+
+function checkHeader(columns: readonly string[], fileName: string): void {
+  const details = { file: fileName, line: 1 };
+  if (columns.length > CSV_COLUMNS_MAX) {
+    throw new FleetError('SOURCE_LIMIT', `${fileName} has ${columns.length} columns, more than ${CSV_COLUMNS_MAX}`, {
+      details,
+    });
+  }
+  const repeated = columns.find((column, index) => columns.indexOf(column) !== index);
+  if (repeated === undefined) return;
+  throw new FleetError('SOURCE_COLUMN_DUPLICATE', `${fileName} has the column "${repeated}" twice`, {
+    details: { ...details, column: repeated },
+  });
+}
+
+type RowContext = {
+  readonly mapping: CsvFileMapping;
+  readonly fileName: string;
+  readonly columns: readonly string[];
+  readonly timeIndex: number;
+  readonly plans: readonly ChannelPlan<RowSignal>[];
+  readonly counter: ReportCounter;
+};
+
+function startRows(context: RowContext): (row: CsvRow) => readonly SourceMessage[] {
+  const { columns, fileName, counter, mapping } = context;
+  const plans = context.plans.map((plan) => ({ ...plan, sequence: 0 }));
+  const epochNs = mapping.time.epoch === undefined ? 0n : (parseIsoNs(mapping.time.epoch) ?? 0n);
+  const missing: ReadonlySet<string> = new Set(mapping.missing);
+  let previousNs: bigint | undefined;
+  return (row) => {
+    if (row.cells.length !== columns.length) refuseRow(fileName, row, columns.length);
+    const timeNs = timeOf(context, row) + epochNs;
+    counter.row(fileName, row.line, timeNs, previousNs);
+    previousNs = timeNs;
+    const messages: SourceMessage[] = [];
+    for (const plan of plans) {
+      const message = makeSignalMessage(plan, timeNs, (signal) => numberOf(context, missing, row, signal.index));
+      if (message === undefined) counter.empty();
+      else messages.push(message);
+    }
+    return messages;
+  };
+}
+
+function timeOf({ mapping, fileName, timeIndex }: RowContext, row: CsvRow): bigint {
+  const cell = row.cells[timeIndex] ?? '';
+  const timeNs = parseTimeNs(cell, mapping.time.kind);
+  return (
+    timeNs ?? refuseCell(fileName, row, { column: mapping.time.column, cell, wanted: `a time (${mapping.time.kind})` })
+  );
+}
+
+function numberOf(context: RowContext, missing: ReadonlySet<string>, row: CsvRow, index: number): number {
+  const cell = row.cells[index] ?? '';
+  if (missing.has(cell)) return Number.NaN;
+  const value = NUMBER.test(cell) ? Number(cell) : Number.NaN;
+  if (Number.isFinite(value)) return value;
+  return refuseCell(context.fileName, row, { column: context.columns[index] ?? '', cell, wanted: 'a finite number' });
+}
+
+type Refused = { readonly column: string; readonly cell: string; readonly wanted: string };
+
+function refuseCell(file: string, row: CsvRow, { column, cell, wanted }: Refused): never {
+  const shown = cell.length > 40 ? `${cell.slice(0, 40)}…` : cell;
+  throw new FleetError(
+    'SOURCE_VALUE_INVALID',
+    `${file}, line ${row.line}, column "${column}": "${shown}" is not ${wanted}`,
+    {
+      details: { file, line: row.line, column, cell: shown },
+    },
+  );
+}
+
+function refuseRow(file: string, row: CsvRow, wanted: number): never {
+  throw new FleetError(
+    'SOURCE_ROW_INVALID',
+    `${file}, line ${row.line} has ${row.cells.length} cells; the header has ${wanted}`,
+    {
+      details: { file, line: row.line, cells: row.cells.length, columns: wanted },
+    },
+  );
+}

@@ -1,0 +1,232 @@
+/**
+ * Checks a whole recording without making an object of each message: structure, chunk CRCs, the coding of each message, and
+ * the statistics. Ingest does this for every recording, so it must keep up with the link; memory is bounded by one chunk.
+ */
+import { crc32 } from 'node:zlib';
+import type { Channel } from '../capture/channel.ts';
+import { FleetError } from '../errors/fleet-error.ts';
+import { FieldReader, isMagic, MAGIC, malformed, OPCODE, RECORD_HEADER_BYTES, viewOf } from './mcap-bytes.ts';
+import type { McapMetadataRecord } from './recording-metadata.ts';
+import { decompressZstd, MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX, parseChannelRecord } from './recording-reader.ts';
+import { checkSignalValues } from './signal-codec.ts';
+
+/** Largest record accepted, bytes; a chunk is the largest kind. */
+export const MCAP_RECORD_BYTES_MAX = MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX + 1024;
+export const METADATA_RECORDS_MAX = 64;
+export const TOPICS_MAX = 4_096;
+/** Channel, sequence and two stamps in front of a message's data. */
+const MESSAGE_HEADER_BYTES = 22;
+
+export type RecordingScan = {
+  readonly metadata: readonly McapMetadataRecord[];
+  readonly messages: number;
+  /** Undefined when there is no message. */
+  readonly startNs: bigint | undefined;
+  readonly endNs: bigint;
+  /** Messages per topic. */
+  readonly topics: Readonly<Record<string, number>>;
+};
+
+/** @throws FleetError INGEST_MCAP_INVALID, INGEST_LIMIT */
+export async function scanRecording(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RecordingScan> {
+  const scanner = new Scanner();
+  for await (const part of bytes) scanner.append(part);
+  return scanner.finish();
+}
+
+type ScannedChannel = { readonly topic: string; readonly signals: number | undefined; count: number };
+
+class Scanner {
+  #buffer: Uint8Array = new Uint8Array(0);
+  /** Where in the buffer the bytes that wait begin and end. */
+  #begin = 0;
+  #end = 0;
+  #pending: Uint8Array = this.#buffer;
+  #state: 'magic' | 'records' | 'footer' | 'done' = 'magic';
+  readonly #schemaNames = new Map<number, string>();
+  readonly #channels = new Map<number, ScannedChannel>();
+  readonly #metadata: McapMetadataRecord[] = [];
+  #statistics: bigint | undefined;
+  #messages = 0;
+  // Stamps as two halves: a bigint per message would be most of the garbage of a scan.
+  #earliest = { high: 0xffff_ffff, low: 0xffff_ffff };
+  #latest = { high: 0, low: 0 };
+
+  /** Copies the part, so that the caller may use its buffer again. */
+  append(part: Uint8Array): void {
+    this.#makeRoom(part.length);
+    this.#buffer.set(part, this.#end);
+    this.#end += part.length;
+    this.#pending = this.#buffer.subarray(this.#begin, this.#end);
+    while (this.#step());
+    this.#begin = this.#end - this.#pending.length;
+  }
+
+  /** One buffer that grows to the largest record and is used again: new ones for each part would be garbage at link speed. */
+  #makeRoom(bytes: number): void {
+    if (this.#end + bytes <= this.#buffer.length) return;
+    const kept = this.#end - this.#begin;
+    if (kept + bytes > this.#buffer.length) {
+      const grown = new Uint8Array(2 * (kept + bytes));
+      grown.set(this.#buffer.subarray(this.#begin, this.#end));
+      this.#buffer = grown;
+    } else {
+      this.#buffer.copyWithin(0, this.#begin, this.#end);
+    }
+    this.#begin = 0;
+    this.#end = kept;
+  }
+
+  finish(): RecordingScan {
+    if (this.#state !== 'done')
+      throw new FleetError('INGEST_MCAP_INVALID', 'the recording is truncated: it has no footer');
+    if (this.#statistics !== undefined && this.#statistics !== BigInt(this.#messages)) {
+      throw new FleetError(
+        'INGEST_MCAP_INVALID',
+        `the recording's statistics name ${this.#statistics} messages but it holds ${this.#messages}`,
+      );
+    }
+    const counts = new Map<string, number>();
+    for (const { topic, count } of this.#channels.values())
+      if (count > 0) counts.set(topic, (counts.get(topic) ?? 0) + count);
+    return {
+      metadata: this.#metadata,
+      messages: this.#messages,
+      startNs: this.#messages === 0 ? undefined : joined(this.#earliest),
+      endNs: joined(this.#latest),
+      topics: Object.fromEntries(counts),
+    };
+  }
+
+  /** Consumes what is next; false when more bytes are needed. */
+  #step(): boolean {
+    if (this.#state === 'done') {
+      if (this.#pending.length > 0) throw malformed('bytes follow the end');
+      return false;
+    }
+    if (this.#state !== 'records') return this.#stepMagic();
+    if (this.#pending.length < RECORD_HEADER_BYTES) return false;
+    const length = viewOf(this.#pending).getBigUint64(1, true);
+    if (length > BigInt(MCAP_RECORD_BYTES_MAX))
+      throw malformed(`a record claims ${length} bytes, more than ${MCAP_RECORD_BYTES_MAX}`);
+    const end = RECORD_HEADER_BYTES + Number(length);
+    if (this.#pending.length < end) return false;
+    const opcode = this.#pending[0] ?? 0;
+    const content = this.#pending.subarray(RECORD_HEADER_BYTES, end);
+    this.#pending = this.#pending.subarray(end);
+    if (opcode === OPCODE.chunk) this.#readChunk(content);
+    else this.#readRecord(opcode, content);
+    return true;
+  }
+
+  #stepMagic(): boolean {
+    if (this.#pending.length < MAGIC.length) return false;
+    if (!isMagic(this.#pending.subarray(0, MAGIC.length)))
+      throw malformed(
+        this.#state === 'magic' ? 'it does not begin with the magic bytes' : 'it does not end with the magic bytes',
+      );
+    this.#pending = this.#pending.subarray(MAGIC.length);
+    this.#state = this.#state === 'magic' ? 'records' : 'done';
+    return true;
+  }
+
+  #readRecord(opcode: number, content: Uint8Array): void {
+    if (opcode === OPCODE.message) return this.#readMessage(content, viewOf(content), 0, content.length);
+    const fields = new FieldReader(content);
+    if (opcode === OPCODE.footer) this.#state = 'footer';
+    else if (opcode === OPCODE.schema) this.#schemaNames.set(fields.uint16(), fields.text());
+    else if (opcode === OPCODE.channel) this.#readChannel(fields);
+    else if (opcode === OPCODE.statistics) this.#statistics = fields.uint64();
+    else if (opcode === OPCODE.metadata) this.#readMetadata(fields);
+    else if (opcode === 0) throw malformed('a record has the opcode 0');
+  }
+
+  #readMetadata(fields: FieldReader): void {
+    if (this.#metadata.length >= METADATA_RECORDS_MAX)
+      throw new FleetError('INGEST_LIMIT', `the recording has more than ${METADATA_RECORDS_MAX} metadata records`);
+    this.#metadata.push({ name: fields.text(), metadata: fields.textMap() });
+  }
+
+  #readChannel(fields: FieldReader): void {
+    const record = {
+      id: fields.uint16(),
+      schemaId: fields.uint16(),
+      topic: fields.text(),
+      messageEncoding: fields.text(),
+      metadata: fields.textMap(),
+    };
+    // Channels stand in the summary again.
+    if (this.#channels.has(record.id)) return;
+    if (this.#channels.size >= TOPICS_MAX)
+      throw new FleetError('INGEST_LIMIT', `the recording has more than ${TOPICS_MAX} channels`);
+    const channel: Channel = parseChannelRecord(record, this.#schemaNames);
+    this.#channels.set(record.id, {
+      topic: channel.topic,
+      signals: channel.kind === 'signal' ? channel.signals.length : undefined,
+      count: 0,
+    });
+  }
+
+  #readChunk(content: Uint8Array): void {
+    const fields = new FieldReader(content);
+    fields.bytes(16);
+    const size = fields.uint64();
+    const crc = fields.uint32();
+    const compression = fields.text();
+    const length = fields.uint64();
+    const records = unpack(fields.bytes(Number(length)), compression, size);
+    if (BigInt(records.length) !== size)
+      throw malformed(`a chunk names ${size} bytes but unpacks to ${records.length}`);
+    if (crc !== 0 && crc32(records) !== crc) throw malformed('the CRC of a chunk differs');
+    this.#readChunkRecords(records);
+  }
+
+  #readChunkRecords(records: Uint8Array): void {
+    const view = viewOf(records);
+    for (let offset = 0; offset < records.length; ) {
+      if (records.length - offset < RECORD_HEADER_BYTES) throw malformed('a chunk ends in the middle of a record');
+      const start = offset + RECORD_HEADER_BYTES;
+      // Both halves as numbers: exact up to 2^53, and anything near that is far over the size of the chunk.
+      const end = start + view.getUint32(offset + 1, true) + view.getUint32(offset + 5, true) * 2 ** 32;
+      if (end > records.length) throw malformed('a chunk ends in the middle of a record');
+      const opcode = records[offset] ?? 0;
+      if (opcode === OPCODE.message) this.#readMessage(records, view, start, end);
+      else if (opcode === OPCODE.schema || opcode === OPCODE.channel)
+        this.#readRecord(opcode, records.subarray(start, end));
+      else throw malformed(`a chunk holds a record with the opcode ${opcode}`);
+      offset = end;
+    }
+  }
+
+  #readMessage(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    if (end - start < MESSAGE_HEADER_BYTES) throw malformed('a message ends in the middle of its header');
+    const id = view.getUint16(start, true);
+    const channel = this.#channels.get(id);
+    if (channel === undefined) throw malformed(`a message names channel ${id}, which the recording does not declare`);
+    const low = view.getUint32(start + 6, true);
+    const high = view.getUint32(start + 10, true);
+    if (high < this.#earliest.high || (high === this.#earliest.high && low < this.#earliest.low))
+      this.#earliest = { high, low };
+    if (high > this.#latest.high || (high === this.#latest.high && low > this.#latest.low))
+      this.#latest = { high, low };
+    if (channel.signals !== undefined) checkSignalValues(bytes, start + MESSAGE_HEADER_BYTES, end, channel.signals);
+    channel.count += 1;
+    this.#messages += 1;
+  }
+}
+
+function unpack(bytes: Uint8Array, compression: string, size: bigint): Uint8Array {
+  if (compression === '') return bytes;
+  if (compression !== 'zstd')
+    throw malformed(`a chunk is compressed by ${JSON.stringify(compression)}; zstd and none are accepted`);
+  try {
+    return decompressZstd(bytes, size);
+  } catch (cause) {
+    if (cause instanceof FleetError) throw cause;
+    throw malformed(`a chunk does not unpack (${cause instanceof Error ? cause.message : ''})`);
+  }
+}
+
+function joined(stamp: { readonly high: number; readonly low: number }): bigint {
+  return (BigInt(stamp.high) << 32n) | BigInt(stamp.low);
+}

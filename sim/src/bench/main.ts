@@ -1,0 +1,87 @@
+/** `npm run bench [name]`: runs the benchmarks, prints a table and writes JSON. Machines are noisy: medians over repeats. */
+import { mkdir } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { table } from '../demo/summary.ts';
+import { writeFileDurably } from '../stack/durable-file.ts';
+import { agentBench } from './agent.bench.ts';
+import { captureBench } from './capture.bench.ts';
+import { ingestBench } from './ingest.bench.ts';
+import type { Bench, Measurement } from './measurement.ts';
+import { recordBench } from './record.bench.ts';
+
+const BENCHES: readonly Bench[] = [captureBench, recordBench, ingestBench, agentBench];
+const PROJECT_FOLDER = resolve(import.meta.dirname, '../../..');
+
+const program = new Command('bench')
+  .description(`Benchmarks: ${BENCHES.map((bench) => `${bench.name} (${bench.description})`).join('; ')}`)
+  .argument('[name]', 'one benchmark; all without it')
+  .option('--repeats <n>', 'timed repeats of each figure', '5')
+  .option('--json', 'print JSON on standard output', false)
+  .action(async (name: string | undefined, options: { readonly repeats: string; readonly json: boolean }) =>
+    bench(name, options),
+  );
+
+async function bench(
+  name: string | undefined,
+  options: { readonly repeats: string; readonly json: boolean },
+): Promise<void> {
+  const chosen = BENCHES.filter((each) => name === undefined || each.name === name);
+  if (chosen.length === 0)
+    throw new Error(`no benchmark ${name}: there are ${BENCHES.map((each) => each.name).join(', ')}`);
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort(new Error('stopped')));
+  const measurements: Measurement[] = [];
+  for (const each of chosen) {
+    process.stderr.write(`${each.name}: ${each.description} …\n`);
+    measurements.push(...(await each.run({ repeats: Number(options.repeats), signal: controller.signal })));
+  }
+  const report = {
+    at: new Date().toISOString(),
+    machine: {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      node: process.version,
+    },
+    measurements,
+  };
+  const folder = join(PROJECT_FOLDER, '.fleetloop');
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, `bench-${report.at.replaceAll(/[:.]/g, '-')}.json`);
+  await writeFileDurably(file, `${JSON.stringify(report, undefined, 2)}\n`);
+  process.stdout.write(
+    options.json ? `${JSON.stringify(report, undefined, 2)}\n` : `${render(measurements)}\n\nJSON: ${file}\n`,
+  );
+}
+
+function render(measurements: readonly Measurement[]): string {
+  const number = (value: number): string =>
+    value >= 1_000 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value >= 10 ? 1 : 3);
+  return table(
+    ['bench', 'figure', 'median', 'min', 'max', 'unit', 'to reach', 'peer', 'ratio'],
+    measurements.map((each) => [
+      each.bench,
+      each.figure,
+      number(each.value),
+      number(each.min),
+      number(each.max),
+      each.unit,
+      each.target === undefined
+        ? ''
+        : 'atLeast' in each.target
+          ? `≥ ${number(each.target.atLeast)}`
+          : `≤ ${number(each.target.atMost)}`,
+      each.peer === undefined ? '' : `${each.peer.name} ${number(each.peer.value)}`,
+      each.peer === undefined ? '' : (each.value / each.peer.value).toFixed(2),
+    ]),
+  );
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,12 @@
+export { prepareStack, startStack, type Stack, type StackOptions } from './stack/stack.ts';
+export { ProcessGroup, type ExitReason, type ProcessGroupOptions } from './stack/process-group.ts';
+export type { ServerControl } from './stack/server-process.ts';
+export { cacheFolder } from './stack/cache-folder.ts';
+export { preparePythonEnvironment, type PythonEnvironmentOptions } from './stack/python-environment.ts';
+export { findFreePorts } from './stack/free-port.ts';
+export { findServer } from './stack/find-server.ts';
+export { startNatsServer, type NatsServer } from './stack/nats-server.ts';
+export { NATS_SERVER } from './stack/server-release.ts';
+export { Summary } from './demo/summary.ts';
+export { listedEvents, type ListedEvent } from './recordings/listed-events.ts';
+export { blackboxDrives, borealtcRuns, commaSegment, type RecordedDrive } from './recordings/recordings.ts';

@@ -1,0 +1,146 @@
+/** Why: a vehicle is a process; capture, spool and upload are proven together on real drives, a real server and a real control plane. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RecordingPage, RecordingView } from '@fleetloop/control-plane';
+import { CHUNK_SIZE_BYTES_MAX, type ReportedState } from '@fleetloop/schemas';
+import { blackboxDrives, commaSegment, listedEvents } from '@fleetloop/sim';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ControlPlaneProcess, type IngestBench, openIngestBench } from '../ingest/control-plane-process.ts';
+import { type AgentBench, hardManoeuvre, openAgentBench } from './agent-process.ts';
+
+const UPLOAD_TIMEOUT_MS = 60_000;
+
+let root: string;
+let bench: IngestBench;
+let controlPlane: ControlPlaneProcess;
+let agent: AgentBench & AsyncDisposable;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'fleetloop-agent-'));
+  bench = await openIngestBench();
+  controlPlane = await bench.start();
+  agent = await openAgentBench({
+    api: controlPlane.api,
+    natsUrl: bench.nats.url,
+    folder: join(root, 'vehicle-1'),
+    vehicleId: 'vehicle-1',
+  });
+  await agent.start();
+});
+afterAll(async () => {
+  await agent?.[Symbol.asyncDispose]();
+  await bench?.[Symbol.asyncDispose]();
+  await rm(root, { recursive: true, force: true });
+});
+
+async function reported(): Promise<ReportedState | undefined> {
+  const vehicle = await controlPlane.api.get<{ reported?: ReportedState | null }>(`/v1/vehicles/${agent.vehicleId}`);
+  return vehicle.reported ?? undefined;
+}
+
+async function catalogue(): Promise<readonly RecordingView[]> {
+  const query = { where: `vehicle == "${agent.vehicleId}"`, limit: 1_000 };
+  return (await controlPlane.api.get<RecordingPage>('/v1/recordings', { query })).recordings;
+}
+
+describe('a vehicle', () => {
+  it('reports the campaign that it was given as active', async () => {
+    await controlPlane.api.post('/v1/campaigns', { campaign: await hardManoeuvre(), vehicles: [agent.vehicleId] });
+    await expect
+      .poll(async () => (await reported())?.campaigns, { timeout: UPLOAD_TIMEOUT_MS })
+      .toEqual([{ id: 'hard-manoeuvre', version: 1, state: 'active' }]);
+  });
+
+  it('captures every listed event of the 18 drives and uploads each until it is verified', async () => {
+    await agent.drive(blackboxDrives());
+    await expect.poll(async () => (await reported())?.source.sessionsDone, { timeout: UPLOAD_TIMEOUT_MS }).toBe(18);
+    await expect
+      .poll(async () => (await reported())?.uplink, { timeout: UPLOAD_TIMEOUT_MS })
+      .toMatchObject({ spooled: 0, refused: 0, evicted: 0 });
+    const verified = (await reported())?.uplink.verified;
+    const recordings = await catalogue();
+    expect(recordings).toHaveLength(verified ?? 0);
+    expect(new Set(recordings.map((recording) => recording.event)).size).toBe(recordings.length);
+    const events = listedEvents();
+    expect(events).toHaveLength(48);
+    const covering = events.map((event) => {
+      const holds = recordings.filter(
+        (each) =>
+          each.session === event.session &&
+          BigInt(each.startNs) <= event.startTimeNs &&
+          event.endTimeNs <= BigInt(each.endNs),
+      );
+      expect(holds, `${event.session} event ${event.number}`).toHaveLength(1);
+      return holds[0]?.event;
+    });
+    expect(new Set(covering).size).toBe(recordings.length);
+  });
+
+  it('has no local copy of what was verified', async () => {
+    expect(await agent.spooled()).toEqual([]);
+    const outcomes = (await readFile(join(agent.stateDir, 'spool', 'outcomes.jsonl'), 'utf8')).trim().split('\n');
+    expect(outcomes).toHaveLength((await catalogue()).length);
+  });
+
+  it('does not upload an event again when its drive is replayed', async () => {
+    const before = await catalogue();
+    const [first] = blackboxDrives();
+    if (first === undefined) throw new Error('no drive');
+    await agent.drive([first]);
+    await expect.poll(async () => (await reported())?.source.sessionsDone, { timeout: UPLOAD_TIMEOUT_MS }).toBe(19);
+    expect((await reported())?.uplink).toMatchObject({ spooled: 0, verified: before.length });
+    expect(await catalogue()).toHaveLength(before.length);
+  });
+
+  it('refuses a campaign of which the signal does not exist, by itself', async () => {
+    const campaign = await hardManoeuvre();
+    const wrong = {
+      ...campaign,
+      id: 'no-such-signal',
+      inputs: [{ kind: 'signal', name: 'x', path: 'Vehicle.NoSuchThing', unit: 'g' }],
+      condition: 'x > 1.0',
+    };
+    await controlPlane.api.post('/v1/campaigns', { campaign: wrong, vehicles: [agent.vehicleId] });
+    await expect
+      .poll(async () => (await reported())?.campaigns.map(({ id, state, code }) => ({ id, state, code })), {
+        timeout: UPLOAD_TIMEOUT_MS,
+      })
+      .toEqual([
+        { id: 'hard-manoeuvre', state: 'active', code: undefined },
+        { id: 'no-such-signal', state: 'refused', code: 'SIGNAL_UNKNOWN' },
+      ]);
+  });
+
+  it('carries raw CAN of the comma segment through the same way', async () => {
+    const campaign = {
+      ...(await hardManoeuvre()),
+      id: 'fast',
+      priority: 'bulk',
+      inputs: [{ kind: 'signal', name: 'speed', path: 'Vehicle.Speed', unit: 'm/s' }],
+      condition: 'speed > 10.0',
+      cooldownMs: 10_000,
+    };
+    const before = new Set((await catalogue()).map((recording) => recording.event));
+    await controlPlane.api.post('/v1/campaigns', { campaign, vehicles: [agent.vehicleId] });
+    const isActive = async (): Promise<boolean | undefined> =>
+      (await reported())?.campaigns.some(({ id, state }) => id === 'fast' && state === 'active');
+    await expect.poll(isActive, { timeout: UPLOAD_TIMEOUT_MS }).toBe(true);
+    await agent.drive([commaSegment()]);
+    await expect.poll(async () => (await reported())?.source.sessionsDone, { timeout: UPLOAD_TIMEOUT_MS }).toBe(20);
+    await expect
+      .poll(async () => (await reported())?.uplink, { timeout: UPLOAD_TIMEOUT_MS })
+      .toMatchObject({ spooled: 0, refused: 0 });
+    const added = (await catalogue()).filter((recording) => !before.has(recording.event));
+    // The ring's memory may cut one long event into parts; together they hold the bus.
+    expect(added.length).toBeGreaterThan(0);
+    expect(added.reduce((sum, recording) => sum + (recording.topics['/can/0/raw'] ?? 0), 0)).toBeGreaterThan(30_000);
+    expect(Math.max(...added.map((recording) => recording.sizeBytes))).toBeGreaterThan(CHUNK_SIZE_BYTES_MAX);
+  });
+
+  it('ends in order on SIGTERM and leaves nothing half written', async () => {
+    expect(await agent.stop()).toBe(0);
+    const files = await readdir(join(agent.stateDir, 'spool', 'queue'));
+    expect(files.filter((name) => name.endsWith('.active'))).toEqual([]);
+  });
+});

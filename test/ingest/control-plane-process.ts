@@ -1,0 +1,147 @@
+/** Why: ingest is proven on real processes: a real nats-server and a real control-plane process that can be killed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ApiClient, type ControlPlaneConfigInput, NatsLedger } from '@fleetloop/control-plane';
+import type { LedgerEntry } from '@fleetloop/schemas';
+import { cacheFolder, findFreePorts, findServer, NATS_SERVER, type NatsServer, startNatsServer } from '@fleetloop/sim';
+import { connect, credsAuthenticator } from '@nats-io/transport-node';
+
+const MAIN = join(import.meta.dirname, '../../control-plane/src/processes/control-plane.ts');
+const TOKEN = 'token-of-the-tester';
+export const ACTOR = 'tester';
+
+export type ControlPlaneProcess = {
+  readonly url: string;
+  readonly token: string;
+  readonly api: ApiClient;
+  readonly pid: number;
+  /** Ends the process at once, without a chance to clean up. */
+  readonly kill: () => Promise<void>;
+  /** Ends the process in order; resolves with its exit code. */
+  readonly stop: () => Promise<number | null>;
+};
+
+export type IngestBench = AsyncDisposable & {
+  readonly nats: NatsServer;
+  readonly dataDir: string;
+  readonly start: () => Promise<ControlPlaneProcess>;
+  /** All entries of the ledger, read from the server without the control plane. */
+  readonly readLedger: () => Promise<readonly LedgerEntry[]>;
+};
+
+/** A nats-server and a folder for a control plane that may be started, killed and started again over them. */
+export async function openIngestBench(limits: ControlPlaneConfigInput['limits'] = {}): Promise<IngestBench> {
+  await using resources = new AsyncDisposableStack();
+  const root = await mkdtemp(join(tmpdir(), 'fleetloop-ingest-'));
+  resources.defer(async () => rm(root, { recursive: true, force: true }));
+  const common = { onProgress: () => {}, signal: new AbortController().signal };
+  const binary = await findServer(NATS_SERVER, { cache: cacheFolder(), ...common });
+  const [natsPort = 0, temporalPort = 0, apiPort = 0] = await findFreePorts(3);
+  const folder = join(root, 'nats');
+  await mkdir(folder);
+  const nats = await startNatsServer(
+    { binary, folder, logFile: join(root, 'nats.log'), port: natsPort, ...common },
+    resources,
+  );
+  const configFile = await writeConfig(root, nats, { temporalPort, apiPort, limits });
+  const running = new Set<ChildProcess>();
+  resources.defer(async () => {
+    await Promise.all([...running].map(killNow));
+  });
+  const owned = resources.move();
+  return {
+    nats,
+    dataDir: join(root, 'data'),
+    start: async () => startProcess(configFile, running),
+    readLedger: async () => readLedger(nats),
+    [Symbol.asyncDispose]: async () => owned.disposeAsync(),
+  };
+}
+
+async function writeConfig(
+  root: string,
+  nats: NatsServer,
+  options: {
+    readonly temporalPort: number;
+    readonly apiPort: number;
+    readonly limits: ControlPlaneConfigInput['limits'];
+  },
+): Promise<string> {
+  const seedFile = join(root, 'service.nk');
+  const accountSeedFile = join(root, 'account.nk');
+  await writeFile(seedFile, nats.serviceUser.seed);
+  await writeFile(accountSeedFile, nats.accountSeed);
+  const config: ControlPlaneConfigInput = {
+    nats: { url: nats.url, jwt: nats.serviceUser.jwt, seedFile, accountSeedFile },
+    // Nothing listens there: ingest must not need it.
+    temporal: { address: `127.0.0.1:${options.temporalPort}` },
+    mlflow: { url: null },
+    python: 'python3',
+    dataDir: join(root, 'data'),
+    api: { port: options.apiPort },
+    tokens: { [TOKEN]: ACTOR },
+    limits: options.limits,
+    logLevel: 'warn',
+  };
+  const path = join(root, 'control-plane.json');
+  await writeFile(path, JSON.stringify(config));
+  return path;
+}
+
+async function startProcess(configFile: string, running: Set<ChildProcess>): Promise<ControlPlaneProcess> {
+  const child = spawn(process.execPath, [MAIN, '--config', configFile, '--roles', 'api,ingest,project'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  const url = await readyUrl(child);
+  return {
+    url,
+    token: TOKEN,
+    api: new ApiClient({ url, token: TOKEN }),
+    pid: child.pid ?? 0,
+    kill: async () => killNow(child),
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited(child);
+      return child.exitCode;
+    },
+  };
+}
+
+async function readyUrl(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('the process has no standard output');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(line) as { event: string; url: string };
+    if (event.event === 'control-plane.ready') return event.url;
+  }
+  throw new Error(`the control plane ended with ${child.exitCode} before it was ready`);
+}
+
+async function killNow(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await exited(child);
+}
+
+async function exited(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+async function readLedger(nats: NatsServer): Promise<readonly LedgerEntry[]> {
+  const connection = await connect({
+    servers: nats.url,
+    authenticator: credsAuthenticator(new TextEncoder().encode(nats.serviceUser.creds)),
+  });
+  try {
+    const ledger = await NatsLedger.open(connection, { now: () => new Date() });
+    const entries: LedgerEntry[] = [];
+    for await (const { entry } of ledger.read({ fromSequence: 1 })) entries.push(entry);
+    return entries;
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The workflow code of today over histories that were recorded from real runs of loop.test.ts. They are recorded again by
+ * running it with FLEETLOOP_RECORD_HISTORIES set to the folder `histories` beside this file; that is right only when no
+ * workflow of the former code can still run.
+ */
+import { replayHistory } from '@fleetloop/control-plane';
+import { expect, test } from 'vitest';
+import { readHistories } from './histories.ts';
+
+const histories = await readHistories();
+
+test('histories of every workflow are there', () => {
+  expect(histories.map(({ name }) => name)).toEqual([
+    'close-loop',
+    'freeze-dataset',
+    'promote-model',
+    'roll-out-aborted',
+    'roll-out-healthy',
+    'roll-out-rolled-back',
+    'train-model',
+    'train-model-failed',
+  ]);
+});
+
+test.each(histories)('$name is decided as it was', async ({ history, workflowId }) => {
+  await replayHistory(history, workflowId);
+});
+
+test('a history in which another step comes first is noticed', async () => {
+  const recorded = histories.find(({ name }) => name === 'freeze-dataset');
+  const text = JSON.stringify(recorded?.history).replaceAll('planDataset', 'dropDataset');
+  await expect(replayHistory(JSON.parse(text), recorded?.workflowId ?? '')).rejects.toThrow(
+    /[Nn]ondeterminism|activity/i,
+  );
+});

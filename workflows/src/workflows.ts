@@ -1,0 +1,6 @@
+/** Why: Temporal's bundler takes one file that names every workflow; a worker can run what is named here and nothing else. */
+export { promoteModel } from './approval/promote-model.workflow.ts';
+export { freezeDataset } from './dataset/freeze-dataset.workflow.ts';
+export { closeLoop } from './feedback/close-loop.workflow.ts';
+export { rollOut } from './rollout/rollout.workflow.ts';
+export { trainModel } from './training/train-model.workflow.ts';
