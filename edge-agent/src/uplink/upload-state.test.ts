@@ -124,7 +124,7 @@ describe('an upload', () => {
     ] as const)
       state = stepUpload(state, input, moment);
     expect(nextSend(state, 0)).toEqual({ kind: 'chunk', index: 2 });
-    expect(state.todo).toEqual([2]);
+    expect(state.queued).toEqual([2]);
   });
 
   it('publishes its manifest again when no receipt comes, less and less often', () => {

@@ -18,7 +18,7 @@ export type UploadOutcome =
 export type UploadState = {
   readonly chunkCount: number;
   /** Chunks to publish, ascending. */
-  readonly todo: readonly number[];
+  readonly queued: readonly number[];
   readonly inFlight: ReadonlySet<number>;
   readonly manifest: 'unsent' | 'in-flight' | 'awaiting-receipt';
   /** Nothing is sent before this, monotonic ms. */
@@ -61,10 +61,10 @@ export type NextSend =
 
 /** A new recording sends its chunks first; one found at a start asks with its manifest what is still missing. */
 export function startUpload(chunkCount: number, isResumed: boolean): UploadState {
-  const todo = isResumed ? [] : Array.from({ length: chunkCount }, (_, index) => index);
+  const queued = isResumed ? [] : Array.from({ length: chunkCount }, (_, index) => index);
   return {
     chunkCount,
-    todo,
+    queued,
     inFlight: new Set(),
     manifest: 'unsent',
     notBeforeMs: 0,
@@ -79,7 +79,7 @@ export function startUpload(chunkCount: number, isResumed: boolean): UploadState
 export function nextSend(state: UploadState, nowMs: number): NextSend {
   if (state.outcome !== undefined) return { kind: 'idle' };
   if (nowMs < state.notBeforeMs) return { kind: 'wait', untilMs: state.notBeforeMs };
-  const [index] = state.todo;
+  const [index] = state.queued;
   if (index !== undefined) return { kind: 'chunk', index };
   if (state.inFlight.size > 0 || state.manifest === 'in-flight') return { kind: 'idle' };
   if (state.manifest === 'unsent' || nowMs >= state.receiptDueMs) return { kind: 'manifest' };
@@ -93,7 +93,7 @@ export function stepUpload(state: UploadState, input: UploadInput, moment: Momen
     case 'chunk-sent':
       return {
         ...state,
-        todo: state.todo.filter((index) => index !== input.index),
+        queued: state.queued.filter((index) => index !== input.index),
         inFlight: new Set([...state.inFlight, input.index]),
       };
     case 'chunk-stored':
@@ -136,17 +136,17 @@ function afterFailure(
   const failures = state.failures + 1;
   const waiting = { ...state, failures, notBeforeMs: moment.nowMs + backoffMs(failure, failures, moment.jitter) };
   if (what === 'manifest') return { ...waiting, manifest: 'unsent' };
-  return { ...waiting, inFlight: without(state.inFlight, what), todo: ascending([...state.todo, what]) };
+  return { ...waiting, inFlight: without(state.inFlight, what), queued: ascending([...state.queued, what]) };
 }
 
 /** Only the answer to the manifest that was asked last counts: a late one would send chunks that have arrived since. */
 function afterMissing(state: UploadState, chunks: readonly number[], moment: Moment): UploadState {
-  if (state.manifest === 'unsent' || state.todo.length > 0 || state.inFlight.size > 0) return state;
+  if (state.manifest === 'unsent' || state.queued.length > 0 || state.inFlight.size > 0) return state;
   const valid = chunks.filter((index) => index >= 0 && index < state.chunkCount);
   const silences = state.silences + 1;
   const isFirst = state.silences === 0;
   const notBeforeMs = isFirst ? state.notBeforeMs : moment.nowMs + backoffMs('transient', silences, moment.jitter);
-  return { ...state, manifest: 'unsent', todo: ascending(valid), silences, notBeforeMs };
+  return { ...state, manifest: 'unsent', queued: ascending(valid), silences, notBeforeMs };
 }
 
 function receiptTimeoutMs(silences: number, jitter: number): number {
