@@ -273,12 +273,16 @@ async function abort(run: Run, stop: Stop): Promise<RolloutResult> {
   const rollbackSeconds = secondsSince(decidedMs);
   if (silent.length === 0) controls.enter('rolled_back');
   const anomalyId = stop.judgement === undefined ? null : `an-${uuid4().replaceAll('-', '').slice(0, 16)}`;
-  const confirmed = silent.length === 0 ? '' : `; not confirmed on the former bundle: ${silent.join(', ')}`;
+  const within = `within ${rollbackSeconds.toFixed(1)} s`;
+  const back =
+    silent.length === 0
+      ? `every vehicle back ${within}`
+      : `not confirmed on the former bundle ${within}: ${silent.join(', ')}`;
   const end = {
     phase: controls.phase,
     updated: [...run.touched.keys()],
     rolledBack,
-    reason: `${stop.reason}; every vehicle back within ${rollbackSeconds.toFixed(1)} s${confirmed}`.slice(0, 4_000),
+    reason: `${stop.reason}; ${back}`.slice(0, 4_000),
     seconds: secondsSince(run.startedMs),
   };
   const since = stop.since ?? new Date(run.startedMs).toISOString();
