@@ -16,6 +16,7 @@ export {
   DatasetVersion,
   parseDatasetSpecification,
 } from './dataset/dataset-version.ts';
+export { compileRecordingFilter, type FilterableRecording } from './dataset/recording-filter.ts';
 export { canonicalJson, type JsonValue } from './digest/canonical-json.ts';
 export { ERROR_TABLE, type ErrorCode } from './errors/error-codes.ts';
 export { assertNever, type ErrorDetails, FleetError } from './errors/fleet-error.ts';

@@ -1,5 +1,5 @@
 /** The catalogue of recordings: what the ledger accepted, with the label that stands, filtered by CEL. */
-import { compileExpression, type VariableType } from '@fleetloop/schemas';
+import { compileRecordingFilter } from '@fleetloop/schemas';
 import type { Projection, Row } from '../ports.ts';
 
 /** Rows read from the projection at once while a filter looks for matches. */
@@ -28,43 +28,12 @@ export type RecordingView = {
   readonly topics: Readonly<Record<string, number>>;
 };
 
-/** Variables of a recording filter; an absent brief or label is the empty text. */
-export const RECORDING_VARIABLES = {
-  session: 'string',
-  source: 'string',
-  vehicle: 'string',
-  hardwareRevision: 'string',
-  softwareVersion: 'string',
-  brief: 'string',
-  label: 'string',
-  durationSeconds: 'double',
-  attributes: 'map<string, string>',
-} as const satisfies Record<string, VariableType>;
-
-export type RecordingFilter = (recording: RecordingView) => boolean;
-
 /** @throws FleetError REQUEST_INVALID pointing at the character */
-export function compileRecordingFilter(where: string): RecordingFilter {
-  const { evaluate } = compileExpression(where, RECORDING_VARIABLES, {
-    syntax: 'REQUEST_INVALID',
-    type: 'REQUEST_INVALID',
-  });
+function compileSearch(where: string): (recording: RecordingView) => boolean {
+  const matches = compileRecordingFilter(where, 'REQUEST_INVALID');
   return (recording) => {
-    const { session, source, vehicle, hardwareRevision, softwareVersion, brief, label, durationSeconds, attributes } =
-      recording;
-    const variables = {
-      session,
-      source,
-      vehicle,
-      hardwareRevision,
-      softwareVersion,
-      brief: brief ?? '',
-      label: label ?? '',
-      durationSeconds,
-      attributes,
-    };
     try {
-      return evaluate(variables);
+      return matches(recording);
     } catch {
       // A filter that asks for an attribute that this recording does not have does not match it.
       return false;
@@ -82,7 +51,7 @@ export async function listRecordings(
   projection: Projection,
   options: { readonly where?: string; readonly limit: number; readonly afterSequence?: number },
 ): Promise<RecordingPage> {
-  const matches = options.where === undefined ? () => true : compileRecordingFilter(options.where);
+  const matches = options.where === undefined ? () => true : compileSearch(options.where);
   const recordings: RecordingView[] = [];
   let after = options.afterSequence ?? 0;
   for (;;) {

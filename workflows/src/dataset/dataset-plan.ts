@@ -1,42 +1,19 @@
 /** Why: which recordings a dataset version holds, and why the others are out, is a pure answer to its specification. */
 import {
-  compileExpression,
+  compileRecordingFilter,
   type DatasetRecording,
   type DatasetSpecification,
   type DatasetVersion,
+  type FilterableRecording,
   FleetError,
 } from '@fleetloop/schemas';
 import { assignSplits } from './split.ts';
 
 /** What the catalogue knows of one recording. `label` is the newest label, null where there is none. */
-export type CatalogueRecording = {
-  readonly recording: string;
-  readonly session: string;
-  readonly source: 'uplink' | 'import';
-  readonly vehicle: string;
-  readonly hardwareRevision: string;
-  readonly softwareVersion: string;
-  readonly brief: string | null;
-  readonly label: string | null;
-  readonly durationSeconds: number;
-  readonly attributes: Readonly<Record<string, string>>;
-};
+export type CatalogueRecording = FilterableRecording & { readonly recording: string };
 
 type Filter = (recording: CatalogueRecording) => boolean;
 type Exclusion = DatasetVersion['exclusions'][number];
-
-/** Variables of the filters, see DatasetSpecification. */
-const VARIABLES = {
-  session: 'string',
-  source: 'string',
-  vehicle: 'string',
-  hardwareRevision: 'string',
-  softwareVersion: 'string',
-  brief: 'string',
-  label: 'string',
-  durationSeconds: 'double',
-  attributes: 'map<string, string>',
-} as const;
 
 /**
  * The dataset version that answers a specification over a catalogue; the order of the catalogue does not matter.
@@ -84,31 +61,10 @@ function select(
 
 /** A filter that fails closed: an expression that cannot be evaluated refuses the version and names the recording. */
 function compileFilter(source: string): Filter {
-  const compiled = compileExpression(source, VARIABLES, { syntax: 'DATASET_INVALID', type: 'DATASET_INVALID' });
+  const matches = compileRecordingFilter(source, 'DATASET_INVALID');
   return (recording) => {
     try {
-      const {
-        session,
-        source: origin,
-        vehicle,
-        hardwareRevision,
-        softwareVersion,
-        durationSeconds,
-        attributes,
-      } = recording;
-      const brief = recording.brief ?? '';
-      const label = recording.label ?? '';
-      return compiled.evaluate({
-        session,
-        source: origin,
-        vehicle,
-        hardwareRevision,
-        softwareVersion,
-        brief,
-        label,
-        durationSeconds,
-        attributes,
-      });
+      return matches(recording);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new FleetError(
