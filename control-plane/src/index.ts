@@ -38,3 +38,5 @@ export { type LedgerEvidence, type LedgerVerdict, verifyLedger } from './ledger/
 export { type Trace, traceLineage } from './trace/trace.ts';
 export type { TraceEdge, TraceNode } from './trace/trace-walk.ts';
 export { renderTree } from './trace/trace-tree.ts';
+export type { RelayConfigInput } from './relay/relay-config.ts';
+export { relayPermissions } from './relay/relay-permissions.ts';

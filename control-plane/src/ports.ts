@@ -9,6 +9,7 @@ import type {
   FeatureSet,
   LedgerEntry,
   NewFact,
+  PullRequest,
   ReportedState,
 } from '@fleetloop/schemas';
 
@@ -179,6 +180,10 @@ export interface VehicleStates {
   pushCampaign(vehicles: readonly string[], campaign: unknown): Promise<void>;
   /** Takes a campaign out of the desired state of each vehicle; what it has captured stays. */
   withdrawCampaign(vehicles: readonly string[], campaignId: string): Promise<void>;
+  /** Asks a vehicle for a stored time range. @throws FleetError PULL_INVALID when it has no room for another one */
+  addPull(vehicleId: string, pull: PullRequest): Promise<void>;
+  /** Takes a pull off the vehicle's list; one that is not there changes nothing. */
+  removePull(vehicleId: string, pullId: string): Promise<void>;
   reported(vehicleId: string): Promise<ReportedState | undefined>;
   /** What was last asked of the vehicle. */
   desired(vehicleId: string): Promise<DesiredState | undefined>;

@@ -1,5 +1,12 @@
 /** What the stages of the agent need from the world and from each other. */
-import type { Channel, DsseEnvelope, RecordingMetadata, ReportedState, SourceMessage } from '@fleetloop/schemas';
+import type {
+  Channel,
+  DsseEnvelope,
+  FleetError,
+  RecordingClock,
+  ReportedState,
+  SourceMessage,
+} from '@fleetloop/schemas';
 import type { Inference } from '@fleetloop/schemas/wire';
 
 /** Diagnostics: one event name per line (`uplink.chunk.stored`), ids as fields. A pino logger fits. */
@@ -27,11 +34,19 @@ export type LinkReply = { readonly payload: Uint8Array; readonly headers: Readon
 /** The vehicle's one connection to the cloud. It reconnects for ever by itself. */
 export interface VehicleLink {
   readonly isConnected: boolean;
+  /** Why the server does not let the vehicle in, with UPLINK_EXPIRED or UPLINK_FORBIDDEN; undefined when that is not why. */
+  readonly refusal?: FleetError | undefined;
   /**
    * Publishes into a stream and resolves when the server has it on disk.
    * @throws FleetError UPLINK_UNAVAILABLE (try again), UPLINK_BUSY (the stream is full, wait longer), UPLINK_FORBIDDEN
    */
-  publish(subject: string, payload: Uint8Array, headers?: Readonly<Record<string, string>>): Promise<void>;
+  publish(
+    subject: string,
+    payload: Uint8Array,
+    headers?: Readonly<Record<string, string>>,
+    /** Ms. With it, an answer that does not come ends the connection, so that the bytes cannot arrive later a second time. */
+    timeoutMs?: number,
+  ): Promise<void>;
   /** @throws FleetError UPLINK_UNAVAILABLE */
   request(subject: string, payload: Uint8Array, timeoutMs: number): Promise<LinkReply>;
   /** The listener is called for each message for as long as the link lives, over reconnections. */
@@ -49,39 +64,68 @@ export interface VehicleSigner {
   sign(bytes: Uint8Array): Uint8Array;
 }
 
-export type WrittenRecording = { readonly sizeBytes: number };
-
-/** What the spool does on disk. Each call is on disk, folder included, when it resolves. */
-export interface SpoolFiles {
-  /** Writes a recording as `name.active`, then renames it. @throws FleetError RECORD_WRITE */
-  writeRecording(
-    name: string,
-    metadata: RecordingMetadata,
-    messages: Iterable<SourceMessage>,
-  ): Promise<WrittenRecording>;
-  /** Replaces a small file as a whole. @throws FleetError RECORD_WRITE */
-  writeText(name: string, text: string): Promise<void>;
-  /** @throws FleetError RECORD_WRITE */
-  appendLine(name: string, line: string): Promise<void>;
-  /** The text of a small file, or undefined when there is none. */
-  readText(name: string): Promise<string | undefined>;
-  readBytes(name: string, offset: number, length: number): Promise<Uint8Array>;
-  /** Names (with `/` between folder and file) and sizes of the files of a folder; empty when there is none. */
-  list(folder: string): Promise<readonly { readonly name: string; readonly sizeBytes: number }[]>;
-  /** Moves a file and makes the target's folder. */
-  move(name: string, target: string): Promise<void>;
-  remove(name: string): Promise<void>;
+/** Takes bytes of one file in order; each call resolves when the bytes were handed to the system. Short writes are dealt with inside. */
+export interface ByteSink {
+  /** The buffer may be used again when the promise resolves. */
+  write(bytes: Uint8Array): Promise<void>;
 }
+
+/** An open file. */
+export interface DiskFile {
+  /** Appends; returns how many bytes were taken, which may be fewer than given. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Reads at `position`; returns how many bytes were read, 0 at the end. */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+  /** Resolves when all that was written would survive a power cut. */
+  sync(): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The disk as the agent uses it, small enough to be replaced by one that fails: everything that the agent writes goes through here.
+ * Errors are the system's own (`ENOSPC`, `EIO`, `ENOENT` in `error.code`).
+ */
+export interface Disk {
+  /** `create` truncates, `append` creates when there is none, `read` needs the file. */
+  open(path: string, mode: 'read' | 'create' | 'append'): Promise<DiskFile>;
+  /** Atomic; durable after `syncFolder` of the target's folder. */
+  rename(path: string, target: string): Promise<void>;
+  /** No error when there is nothing. Durable after `syncFolder`. */
+  remove(path: string): Promise<void>;
+  /** With parents; each new folder's entry is durable when it resolves. */
+  makeFolder(path: string): Promise<void>;
+  syncFolder(path: string): Promise<void>;
+  /** Entries in byte order of their names; empty when there is no such folder. */
+  list(
+    path: string,
+  ): Promise<readonly { readonly name: string; readonly sizeBytes: number; readonly isFolder: boolean }[]>;
+  sizeOf(path: string): Promise<number | undefined>;
+  /** Bytes that the file system below `path` still takes from this process. */
+  freeBytes(path: string): Promise<number>;
+}
+
+/** Messages of any topic may be missing in it. Times are ns on the session's clock. */
+export type DriveDropout = { readonly fromNs: bigint; readonly toNs: bigint };
 
 /** One drive that the world hands to the vehicle. */
 export type Drive = {
   /** Name of the drive session. */
   readonly session: string;
   readonly attributes: Readonly<Record<string, string>>;
+  /** Known at the start; a live drive may show more as it goes. */
   readonly channels: readonly Channel[];
+  /** A file can be read again from its start after a stop; a live drive cannot, so what it has opened must survive. */
+  readonly isReplayable: boolean;
   /** Times real time; 0 is as fast as possible. */
   readonly speed: number;
   readonly batches: (signal?: AbortSignal) => AsyncIterable<readonly SourceMessage[]>;
+  /** What a recording of [startNs, endNs] says of the clocks, where the drive knows more than its stamps show. */
+  readonly clockBetween?: (startNs: bigint, endNs: bigint) => Partial<RecordingClock>;
+  /** Times in [startNs, endNs] in which whoever recorded the drive could not keep up. */
+  readonly dropoutsBetween?: (startNs: bigint, endNs: bigint) => readonly DriveDropout[];
+  /** Session time now, ns; for a live drive, in which time passes without messages. */
+  readonly nowNs?: () => bigint;
 };
 
 /** What the vehicle drives, one after the other, with a cursor that survives a restart. */
@@ -116,8 +160,11 @@ export type InferenceResult = {
 export interface ModelRuntime {
   /** Starts or continues the installation that the director's targets ask for; never throws for bad input: refusals are reported. */
   applyDirector(envelope: DsseEnvelope | null, signal?: AbortSignal): Promise<void>;
-  /** Feeds one captured message in log-time order; returns the inferences of the windows that it closed. */
-  push(message: SourceMessage, session: string): Promise<readonly InferenceResult[]>;
+  /**
+   * Feeds one captured message in log-time order; returns the inferences of the windows that it closed. A promise only where
+   * there is something to infer: every message passes here.
+   */
+  push(message: SourceMessage, session: string): readonly InferenceResult[] | Promise<readonly InferenceResult[]>;
   /** Ends a session: incomplete windows are dropped, state of the streaming features is cleared. */
   endSession(): Promise<readonly InferenceResult[]>;
   report(): ReportedState['model'];

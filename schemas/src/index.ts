@@ -1,8 +1,9 @@
 /** The contract between vehicle and cloud, safe to bundle anywhere: plain types, ids, documents, subjects, error codes. */
 export { compileCondition } from './campaign/condition.ts';
+export type { CampaignInput } from './campaign/campaign-inputs.ts';
+export type { CampaignTest, VehicleAttributes } from './campaign/campaign-trace.ts';
 export {
   Campaign,
-  type CampaignInput,
   parseCampaign,
   PRIORITIES,
   type Priority,
@@ -21,6 +22,15 @@ export { canonicalJson, type JsonValue } from './digest/canonical-json.ts';
 export { ERROR_TABLE, type ErrorCode } from './errors/error-codes.ts';
 export { assertNever, type ErrorDetails, FleetError } from './errors/fleet-error.ts';
 export { type CompiledExpression, compileExpression, type VariableType } from './expression/expression.ts';
+export {
+  type AgentAnswer,
+  AgentQuestion,
+  ANSWER_BYTES_MAX,
+  parseAgentQuestion,
+  parseWhySubject,
+  QUESTION_BYTES_MAX,
+  type WhySubject,
+} from './explain/agent-question.ts';
 export { bindChannel, type ChannelBinding, type SeriesBinding, seriesValue } from './features/channel-binding.ts';
 export { FeatureSet, parseFeatureSet, type Transform, TRANSFORMS, ZERO_BAND_SHARE } from './features/feature-set.ts';
 export {
@@ -53,17 +63,38 @@ export {
   parseLedgerEntry,
 } from './ledger/ledger-entry.ts';
 export { BUNDLE_PAYLOAD_TYPE, BundleManifest, GoldenVectors } from './package/bundle.ts';
-export { DIRECTOR_PAYLOAD_TYPE, DesiredState, DirectorTargets, ReportedState } from './assign/desired-state.ts';
-export { GapRecord, RecordingMetadata, TriggerRecord } from './record/recording-metadata.ts';
+export {
+  DIRECTOR_PAYLOAD_TYPE,
+  DesiredState,
+  DirectorTargets,
+  DISK_STATES,
+  PullRequest,
+  PULLS_PER_VEHICLE_MAX,
+  ReportedState,
+} from './assign/desired-state.ts';
+export {
+  AlignmentRecord,
+  ChannelQuality,
+  CLOCK_SAMPLES_PER_RECORDING_MAX,
+  GapRecord,
+  type RecordingClock,
+  type RecordingCut,
+  RecordingMetadata,
+  RedactionRecord,
+  TriggerRecord,
+} from './record/recording-metadata.ts';
 export { DsseEnvelope } from './signing/envelope.ts';
 export {
   BUCKETS,
   CHUNK_DIGEST_HEADER,
   CHUNK_SIZE_BYTES_MAX,
   type Permissions,
+  RELAY_HEADER,
   STREAM_SUBJECTS,
   STREAMS,
+  SUBJECTS_OF_ALL,
   subjects,
+  UPLINK_SUBJECTS,
   vehicleOfSubject,
   vehiclePermissions,
 } from './subjects/subjects.ts';

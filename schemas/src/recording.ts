@@ -6,10 +6,34 @@ export {
 } from './record/recording-metadata.ts';
 export { type RecordingItem, readRecording } from './record/recording-reader.ts';
 export { type RecordingScan, scanRecording } from './record/recording-scanner.ts';
-export { RecordingWriter } from './record/recording-writer.ts';
+export {
+  MESSAGE_DATA_BYTES_MAX,
+  MESSAGE_RECORD_HEADER_BYTES,
+  type MessageRecordHeader,
+  messageRecordSize,
+  type RecordMemory,
+  writeMessageRecord,
+  writeMessageRecordHeader,
+} from './record/mcap-message-record.ts';
+export { ChunkCompressor } from './record/mcap-compression.ts';
+export { type McapChunk } from './record/mcap-chunk-stage.ts';
+export { type MessageRows } from './record/mcap-message-rows.ts';
+export { type McapSink } from './record/mcap-output.ts';
+export { type McapAttachment } from './record/mcap-records.ts';
+export { MCAP_CHUNK_BYTES, McapWriter, type McapWriterOptions, type WrittenMcap } from './record/mcap-writer.ts';
+export { type McapChannel, type McapSchema } from './record/mcap-definitions.ts';
+export {
+  RECORDING_LIBRARY,
+  recordingChannel,
+  recordingSchema,
+  RecordingWriter,
+} from './record/recording-writer.ts';
 export {
   decodeSignalValues,
   encodeSignalValues,
+  encodeSignalValuesInto,
+  SIGNAL_BYTES_MAX,
   signalDescriptorSet,
   signalSchemaName,
 } from './record/signal-codec.ts';
+export { isOpaqueSchema } from './record/opaque-schemas.ts';

@@ -16,4 +16,20 @@ export {
   ReceiptSchema,
   type SignedManifest,
   SignedManifestSchema,
+  type SignedTombstone,
+  SignedTombstoneSchema,
+  type Tombstone,
+  TombstoneSchema,
 } from './gen/fleetloop/uplink_pb.js';
+export {
+  type DeclareChannel,
+  DeclareChannelSchema,
+  PublishBatchSchema,
+  type Refused,
+  type SessionMark,
+  type ToAgent,
+  ToAgentSchema,
+  type ToPublisher,
+  ToPublisherSchema,
+  type Welcome,
+} from './gen/fleetloop/publish_pb.js';

@@ -49,8 +49,8 @@ async function spooledSoFar(): Promise<number> {
 
 /** Recordings that the agent knows to be verified. */
 async function verifiedSoFar(): Promise<number> {
-  const text = await readFile(join(agent.stateDir, 'spool', 'outcomes.jsonl'), 'utf8').catch(() => '');
-  return text.split('"verified"').length - 1;
+  const text = await readFile(join(agent.stateDir, 'spool', 'index.journal'), 'utf8').catch(() => '');
+  return text.split('"outcome":"verified"').length - 1;
 }
 
 const reaches = async (ask: () => Promise<number>, count: number): Promise<void> =>

@@ -200,14 +200,15 @@ describe('a replay of something broken', () => {
   }
 
   it('names the file, line and column of a broken number and keeps the events before it', async () => {
+    let at = 0;
     const path = await broken('drive_90.csv', (lines) => {
-      const at = lines.length - 3;
+      at = lines.length - 3;
       return lines.map((line, index) => (index === at ? line.replace(/^([^,]*),[^,]*/, '$1,abc') : line));
     });
     const { exitCode, stderr, summary } = await replay('broken-number', [path]);
     expect(exitCode).toBe(1);
     expect(summary.refused).toHaveLength(1);
-    expect(summary.refused[0]).toMatchObject({ code: 'SOURCE_VALUE_INVALID', where: path });
+    expect(summary.refused[0]).toMatchObject({ code: 'SOURCE_VALUE_INVALID', where: `${path}:${at + 1}` });
     expect(stderr).toContain('SOURCE_VALUE_INVALID');
     const whole = first.events.filter((event) => event.session === drive?.session);
     expect(summary.events.length).toBe(whole.length);
@@ -220,7 +221,7 @@ describe('a replay of something broken', () => {
     ]);
     const { exitCode, summary } = await replay('missing-column', [path, source]);
     expect(exitCode).toBe(1);
-    expect(summary.refused).toMatchObject([{ code: 'SOURCE_COLUMN_MISSING', where: path }]);
+    expect(summary.refused).toMatchObject([{ code: 'SOURCE_COLUMN_MISSING', where: `${path}:1` }]);
     expect(summary.refused[0]?.message).toContain('accel_x');
     expect(summary.events.map((event) => event.session)).toEqual(
       first.events.filter((event) => event.session === drive?.session).map((event) => event.session),

@@ -8,6 +8,7 @@ import { blackboxDrives, commaSegment, listedEvents } from '@fleetloop/sim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ControlPlaneProcess, type IngestBench, openIngestBench } from '../ingest/control-plane-process.ts';
 import { type AgentBench, hardManoeuvre, openAgentBench } from './agent-process.ts';
+import { changeDesired } from './desired-writer.ts';
 
 const UPLOAD_TIMEOUT_MS = 60_000;
 
@@ -79,8 +80,9 @@ describe('a vehicle', () => {
 
   it('has no local copy of what was verified', async () => {
     expect(await agent.spooled()).toEqual([]);
-    const outcomes = (await readFile(join(agent.stateDir, 'spool', 'outcomes.jsonl'), 'utf8')).trim().split('\n');
-    expect(outcomes).toHaveLength((await catalogue()).length);
+    const index = await readFile(join(agent.stateDir, 'spool', 'index.journal'), 'utf8');
+    const verified = index.split('\n').filter((line) => line.includes('"outcome":"verified"'));
+    expect(verified).toHaveLength((await catalogue()).length);
   });
 
   it('does not upload an event again when its drive is replayed', async () => {
@@ -93,7 +95,7 @@ describe('a vehicle', () => {
     expect(await catalogue()).toHaveLength(before.length);
   });
 
-  it('refuses a campaign of which the signal does not exist, by itself', async () => {
+  it('refuses a campaign of which the signal does not exist, by itself, although it came past the control plane', async () => {
     const campaign = await hardManoeuvre();
     const wrong = {
       ...campaign,
@@ -101,7 +103,9 @@ describe('a vehicle', () => {
       inputs: [{ kind: 'signal', name: 'x', path: 'Vehicle.NoSuchThing', unit: 'g' }],
       condition: 'x > 1.0',
     };
-    await controlPlane.api.post('/v1/campaigns', { campaign: wrong, vehicles: [agent.vehicleId] });
+    const pushed = controlPlane.api.post('/v1/campaigns', { campaign: wrong, vehicles: [agent.vehicleId] });
+    await expect(pushed).rejects.toMatchObject({ code: 'SIGNAL_UNKNOWN' });
+    await changeDesired(bench, agent.vehicleId, (campaigns) => [...campaigns, wrong]);
     await expect
       .poll(async () => (await reported())?.campaigns.map(({ id, state, code }) => ({ id, state, code })), {
         timeout: UPLOAD_TIMEOUT_MS,

@@ -23,7 +23,7 @@ async function fleetloop(...args: readonly string[]): Promise<Outcome> {
 /** Every `npx fleetloop …` of the documents, without options and placeholders. */
 async function documentedCommands(): Promise<readonly string[]> {
   const texts = await Promise.all(
-    ['README.md', 'CONTRIBUTING.md'].map(async (name) => readFile(join(ROOT, name), 'utf8')),
+    ['README.md', 'CONTRIBUTING.md', 'edge-agent/README.md'].map(async (name) => readFile(join(ROOT, name), 'utf8')),
   );
   const found = texts.flatMap((text) =>
     [...text.matchAll(/npx fleetloop ([a-z][a-z ]*)/g)].map((match) => (match[1] ?? '').trim()),
@@ -54,9 +54,24 @@ describe('the documented commands', () => {
     'rollout list',
     'rollout show',
     'recording list',
+    'recording show',
+    'campaign test',
+    'campaign push',
+    'campaign list',
+    'campaign show',
+    'campaign end',
+    'vehicle list',
+    'vehicle status',
+    'vehicle why',
+    'vehicle revoke',
+    'pull request',
+    'pull list',
+    'pull cancel',
     'trace',
     'agent run',
     'agent replay',
+    'agent status',
+    'agent why',
   ])('%s has --help', async (command) => {
     const { code, stdout } = await fleetloop(...command.split(' '), '--help');
     expect(code).toBe(0);

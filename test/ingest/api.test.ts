@@ -92,7 +92,7 @@ describe('enrolment', () => {
   it('limits a vehicle to its own subjects', async () => {
     await using vehicle = await TestVehicle.enrol(controlPlane.api, bench.nats.url, 'limited-1');
     const foreign = jetstream(vehicle.connection).publish(
-      subjects.manifest(parseVehicleId('limited-2')),
+      subjects.manifest(parseVehicleId('limited-2'), 'normal'),
       Uint8Array.of(1),
       { timeout: 2_000 },
     );

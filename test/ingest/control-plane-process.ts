@@ -10,7 +10,7 @@ import type { LedgerEntry } from '@fleetloop/schemas';
 import { cacheFolder, findFreePorts, findServer, NATS_SERVER, type NatsServer, startNatsServer } from '@fleetloop/sim';
 import { connect, credsAuthenticator } from '@nats-io/transport-node';
 
-const MAIN = join(import.meta.dirname, '../../control-plane/src/processes/control-plane.ts');
+export const MAIN = join(import.meta.dirname, '../../control-plane/src/processes/control-plane.ts');
 const TOKEN = 'token-of-the-tester';
 export const ACTOR = 'tester';
 
@@ -28,6 +28,8 @@ export type ControlPlaneProcess = {
 export type IngestBench = AsyncDisposable & {
   readonly nats: NatsServer;
   readonly dataDir: string;
+  /** Everything of this bench is below it. */
+  readonly root: string;
   readonly start: () => Promise<ControlPlaneProcess>;
   /** All entries of the ledger, read from the server without the control plane. */
   readonly readLedger: () => Promise<readonly LedgerEntry[]>;
@@ -40,11 +42,11 @@ export async function openIngestBench(limits: ControlPlaneConfigInput['limits'] 
   resources.defer(async () => rm(root, { recursive: true, force: true }));
   const common = { onProgress: () => {}, signal: new AbortController().signal };
   const binary = await findServer(NATS_SERVER, { cache: cacheFolder(), ...common });
-  const [natsPort = 0, temporalPort = 0, apiPort = 0] = await findFreePorts(3);
+  const [natsPort = 0, temporalPort = 0, apiPort = 0, leafPort = 0] = await findFreePorts(4);
   const folder = join(root, 'nats');
   await mkdir(folder);
   const nats = await startNatsServer(
-    { binary, folder, logFile: join(root, 'nats.log'), port: natsPort, ...common },
+    { binary, folder, logFile: join(root, 'nats.log'), port: natsPort, leafPort, ...common },
     resources,
   );
   const configFile = await writeConfig(root, nats, { temporalPort, apiPort, limits });
@@ -55,6 +57,7 @@ export async function openIngestBench(limits: ControlPlaneConfigInput['limits'] 
   const owned = resources.move();
   return {
     nats,
+    root,
     dataDir: join(root, 'data'),
     start: async () => startProcess(configFile, running),
     readLedger: async () => readLedger(nats),
@@ -75,8 +78,18 @@ async function writeConfig(
   const accountSeedFile = join(root, 'account.nk');
   await writeFile(seedFile, nats.serviceUser.seed);
   await writeFile(accountSeedFile, nats.accountSeed);
+  const systemSeedFile = join(root, 'system.nk');
+  const operatorSeedFile = join(root, 'operator.nk');
+  await writeFile(systemSeedFile, nats.local?.systemUser.seed ?? '');
+  await writeFile(operatorSeedFile, nats.local?.trust.operatorSeed ?? '');
   const config: ControlPlaneConfigInput = {
-    nats: { url: nats.url, jwt: nats.serviceUser.jwt, seedFile, accountSeedFile },
+    nats: {
+      url: nats.url,
+      jwt: nats.serviceUser.jwt,
+      seedFile,
+      accountSeedFile,
+      system: { jwt: nats.local?.systemUser.jwt ?? '', seedFile: systemSeedFile, operatorSeedFile },
+    },
     // Nothing listens there: ingest must not need it.
     temporal: { address: `127.0.0.1:${options.temporalPort}` },
     mlflow: { url: null },
@@ -98,7 +111,7 @@ async function startProcess(configFile: string, running: Set<ChildProcess>): Pro
   });
   running.add(child);
   child.once('exit', () => running.delete(child));
-  const url = await readyUrl(child);
+  const { url = '' } = await readyLine(child, 'control-plane.ready');
   return {
     url,
     token: TOKEN,
@@ -113,16 +126,17 @@ async function startProcess(configFile: string, running: Set<ChildProcess>): Pro
   };
 }
 
-async function readyUrl(child: ChildProcess): Promise<string> {
+/** Resolves with the line with which a process says that it is ready. */
+export async function readyLine(child: ChildProcess, event: string): Promise<{ readonly url?: string }> {
   if (child.stdout === null) throw new Error('the process has no standard output');
   for await (const line of createInterface({ input: child.stdout })) {
-    const event = JSON.parse(line) as { event: string; url: string };
-    if (event.event === 'control-plane.ready') return event.url;
+    const said = JSON.parse(line) as { event: string; url?: string };
+    if (said.event === event) return said;
   }
-  throw new Error(`the control plane ended with ${child.exitCode} before it was ready`);
+  throw new Error(`the process ended with ${child.exitCode} before it said ${event}`);
 }
 
-async function killNow(child: ChildProcess): Promise<void> {
+export async function killNow(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
   await exited(child);
 }

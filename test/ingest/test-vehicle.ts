@@ -1,10 +1,11 @@
 /** Why: the uplink is tested from its other end, by a vehicle that can be made to send whatever a broken or hostile one would. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import type { ApiClient } from '@fleetloop/control-plane';
 import {
   CHUNK_DIGEST_HEADER,
   parseVehicleId,
+  type Priority,
   type RecordingMetadata,
   subjects,
   type VehicleId,
@@ -17,6 +18,8 @@ import {
   type Receipt,
   ReceiptSchema,
   SignedManifestSchema,
+  SignedTombstoneSchema,
+  TombstoneSchema,
 } from '@fleetloop/schemas/wire';
 import { jetstream } from '@nats-io/jetstream';
 import { createUser, type KeyPair } from '@nats-io/nkeys';
@@ -80,24 +83,55 @@ export class TestVehicle implements AsyncDisposable {
     await this.connection.close();
   }
 
-  async sendChunks(bytes: Uint8Array): Promise<void> {
-    await Promise.all(chunksOf(bytes).map(async (chunk) => this.sendChunk(chunk, digestOfBytes(chunk))));
+  async sendChunks(bytes: Uint8Array, priority: Priority = 'normal'): Promise<void> {
+    await Promise.all(chunksOf(bytes).map(async (chunk) => this.sendChunk(chunk, digestOfBytes(chunk), priority)));
   }
 
-  async sendChunk(chunk: Uint8Array, claimed: string | undefined): Promise<void> {
+  async sendChunk(chunk: Uint8Array, claimed: string | undefined, priority: Priority = 'normal'): Promise<void> {
     const header = headers();
     if (claimed !== undefined) header.set(CHUNK_DIGEST_HEADER, claimed);
-    await jetstream(this.connection).publish(subjects.chunk(this.id, 'normal'), chunk, {
+    await jetstream(this.connection).publish(subjects.chunk(this.id, priority), chunk, {
       headers: header,
       timeout: PUBLISH_TIMEOUT_MS,
     });
   }
 
   /** Publishes bytes as a manifest and returns the next receipt. */
-  async sendManifest(bytes: Uint8Array): Promise<Receipt> {
+  async sendManifest(bytes: Uint8Array, priority: Priority = 'normal'): Promise<Receipt> {
     const seen = this.receipts.length;
-    await jetstream(this.connection).publish(subjects.manifest(this.id), bytes, { timeout: PUBLISH_TIMEOUT_MS });
+    await this.publish(subjects.manifest(this.id, priority), bytes);
     return this.receiptAfter(seen);
+  }
+
+  /** Publishes bytes as a tombstone and returns the next receipt. */
+  async sendTombstone(bytes: Uint8Array): Promise<Receipt> {
+    const seen = this.receipts.length;
+    await this.publish(subjects.tombstone(this.id), bytes);
+    return this.receiptAfter(seen);
+  }
+
+  async publish(subject: string, bytes: Uint8Array): Promise<void> {
+    await jetstream(this.connection).publish(subject, bytes, { timeout: PUBLISH_TIMEOUT_MS });
+  }
+
+  /** Repeats a manifest until the answer is the one that is waited for, as an agent does that was told `stored`. */
+  async askUntilVerified(recording: TestRecording): Promise<void> {
+    const manifest = signManifest(manifestOf(recording), this.key);
+    for (;;) {
+      try {
+        const isKnown = this.receipts.some(
+          ({ eventId, outcome }) => eventId === recording.eventId && outcome.case === 'verified',
+        );
+        if (isKnown) return;
+        const seen = this.receipts.length;
+        await this.publish(subjects.manifest(this.id, 'normal'), manifest);
+        const { outcome } = await this.receiptAfter(seen, RETRY_TIMEOUT_MS, recording.eventId);
+        if (outcome.case === 'missing') throw new Refusal(`what was stored of ${recording.eventId} is gone`);
+      } catch (error) {
+        if (error instanceof Refusal) throw error;
+        await this.connection.flush().catch(() => undefined);
+      }
+    }
   }
 
   /** The first receipt after the `seen` first ones, of one event where it is named. */
@@ -119,14 +153,21 @@ export class TestVehicle implements AsyncDisposable {
 
   /** Tries again for ever, as an agent does, until this recording is verified. */
   async uploadUntilVerified(recording: TestRecording): Promise<void> {
+    await this.uploadUntil('verified', recording);
+  }
+
+  /** Tries again for ever until a relay has stored this recording, or the centre verified it. */
+  async uploadUntil(outcome: 'stored' | 'verified', recording: TestRecording): Promise<void> {
     const manifest = signManifest(manifestOf(recording), this.key);
     for (;;) {
       try {
         await this.sendChunks(recording.bytes);
         const seen = this.receipts.length;
-        await jetstream(this.connection).publish(subjects.manifest(this.id), manifest, { timeout: PUBLISH_TIMEOUT_MS });
+        await jetstream(this.connection).publish(subjects.manifest(this.id, 'normal'), manifest, {
+          timeout: PUBLISH_TIMEOUT_MS,
+        });
         const receipt = await this.receiptAfter(seen, RETRY_TIMEOUT_MS, recording.eventId);
-        if (receipt.outcome.case === 'verified') return;
+        if (receipt.outcome.case === outcome || receipt.outcome.case === 'verified') return;
         if (receipt.outcome.case === 'refused') throw new Refusal(receipt.outcome.value.message);
       } catch (error) {
         if (error instanceof Refusal) throw error;
@@ -171,6 +212,14 @@ export function signManifest(manifest: Manifest, key: KeyPair): Uint8Array {
   return toBinary(
     SignedManifestSchema,
     create(SignedManifestSchema, { manifest: bytes, signature: key.sign(bytes), publicKey: key.getPublicKey() }),
+  );
+}
+
+export function signTombstone(tombstone: MessageInitShape<typeof TombstoneSchema>, key: KeyPair): Uint8Array {
+  const bytes = toBinary(TombstoneSchema, create(TombstoneSchema, tombstone));
+  return toBinary(
+    SignedTombstoneSchema,
+    create(SignedTombstoneSchema, { tombstone: bytes, signature: key.sign(bytes), publicKey: key.getPublicKey() }),
   );
 }
 

@@ -11,6 +11,7 @@ import {
   type RecordingMetadata,
 } from '@fleetloop/schemas';
 import { digestOfBytes } from '@fleetloop/schemas/crypto';
+import { lifeOfVehicle } from './vehicle-story.ts';
 
 /** A digest that says what it stands for only to this test. */
 export function digest(name: string): Digest {
@@ -415,6 +416,7 @@ function collected(): NewFact[] {
         source: 'uplink',
       },
     },
+    ...lifeOfVehicle({ digest, at: AT, campaign: CAMPAIGN.id }),
     label('drive-1'),
     label('drive-2'),
     {

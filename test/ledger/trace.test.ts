@@ -104,6 +104,16 @@ describe('a trace', () => {
     expect(found.truncated).toBe(false);
   });
 
+  it('leads from a campaign and from a vehicle to what the vehicle lost, and from a vehicle to what it was asked', async () => {
+    expect(idsOf(await trace('campaign:hard-brake@1', 'up'))).toContain('lost-recording:v-2/ev-lost');
+    const found = await trace('vehicle:v-2', 'up');
+    expect(idsOf(found)).toEqual(expect.arrayContaining(['lost-recording:v-2/ev-lost', 'pull:pl-1']));
+    expect(found.nodes.find((node) => node.id === 'lost-recording:v-2/ev-lost')).toMatchObject({
+      label: 'SPOOL_FULL',
+      detail: { reason: 'the quota took it' },
+    });
+  });
+
   it('shows what was left out, and goes no further from there', async () => {
     const down = await trace('dataset:terrain/v1', 'down');
     expect(down.edges).toContainEqual(

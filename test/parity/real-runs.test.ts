@@ -23,10 +23,8 @@ beforeAll(async () => {
 /** The recording that an import of the run would store. */
 async function record(run: RecordedDrive): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  let size = 0n;
   const write = async (bytes: Uint8Array): Promise<void> => {
     parts.push(Uint8Array.from(bytes));
-    size += BigInt(bytes.length);
   };
   const metadata: RecordingMetadata = {
     vehicle: { id: 'husky', hardwareRevision: 'A' },
@@ -36,7 +34,7 @@ async function record(run: RecordedDrive): Promise<Uint8Array> {
     gaps: [],
     loss: {},
   };
-  const writer = await RecordingWriter.open({ position: () => size, write }, metadata);
+  const writer = await RecordingWriter.open({ write }, metadata);
   const source = await openSource({ ...(await loadMapping(run.mappingPath)), sourcePath: run.sourcePath });
   for await (const batch of source.batches()) for (const message of batch) await writer.write(message);
   await writer.close();

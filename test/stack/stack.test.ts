@@ -55,11 +55,11 @@ describe('a running stack', () => {
     await using vehicle = await connectVehicle(shared);
     const refusals: string[] = [];
     void collectRefusals(vehicle.connection, refusals);
-    vehicle.connection.publish(subjects.manifest(VEHICLE), 'mine');
+    vehicle.connection.publish(subjects.manifest(VEHICLE, 'normal'), 'mine');
     await vehicle.connection.flush();
     expect(refusals).toEqual([]);
-    vehicle.connection.publish(subjects.manifest(OTHER_VEHICLE), 'not mine');
-    await vi.waitFor(() => expect(refusals.join('\n')).toContain(subjects.manifest(OTHER_VEHICLE)));
+    vehicle.connection.publish(subjects.manifest(OTHER_VEHICLE, 'normal'), 'not mine');
+    await vi.waitFor(() => expect(refusals.join('\n')).toContain(subjects.manifest(OTHER_VEHICLE, 'normal')));
   });
 
   it('does not let a vehicle hear what another vehicle is sent', async () => {

@@ -1,6 +1,6 @@
 /** Test-drive files on disk for `import`: plain and zstd files, read in pieces. */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 import { FleetError } from '@fleetloop/schemas';
@@ -21,7 +21,28 @@ export const diskSourceFiles: SourceFiles = {
     }
     return undefined;
   },
+  sizeOf: async (path) => {
+    const found = path.endsWith('.zst') ? undefined : await stat(path).catch(() => undefined);
+    return found?.isFile() === true ? found.size : undefined;
+  },
+  readRange,
 };
+
+async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
+  try {
+    await using file = await open(path, 'r');
+    const bytes = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return bytes.subarray(0, filled);
+  } catch (cause) {
+    throw new FleetError('SOURCE_NOT_FOUND', `${path} cannot be read`, { cause });
+  }
+}
 
 async function* readPieces(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const file = createReadStream(path, { highWaterMark: PIECE_BYTES, ...(signal === undefined ? {} : { signal }) });

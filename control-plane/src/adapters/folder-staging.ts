@@ -1,8 +1,9 @@
 /** Staged chunks as files named by their digest, one folder per vehicle; and files under assembly beside the blobs. */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Digest, FleetError } from '@fleetloop/schemas';
+import { type Digest, FleetError, isDigest } from '@fleetloop/schemas';
+import { digestOfBytes } from '@fleetloop/schemas/crypto';
 import type { Assemblies, Assembly, ChunkStaging } from '../ingest/ports.ts';
 import { ACTIVE_SUFFIX, makeFolderDurably, syncFolder, writeFileBeside } from './durable-file.ts';
 import { GroupedFlush } from './grouped-flush.ts';
@@ -46,6 +47,32 @@ export class FolderStaging implements ChunkStaging {
 
   async sizes(vehicleId: string, digests: readonly Digest[]): Promise<readonly (number | undefined)[]> {
     return inGroups(digests, async (digest) => sizeOf(this.#pathOf(vehicleId, digest)));
+  }
+
+  /** Every chunk that is there. */
+  async *contents(): AsyncGenerator<{
+    readonly vehicleId: string;
+    readonly digest: Digest;
+    readonly sizeBytes: number;
+  }> {
+    for (const vehicleId of await readdir(this.#root)) {
+      for (const name of await readdir(join(this.#root, vehicleId))) {
+        const digest = `sha256:${name}`;
+        if (!isDigest(digest)) continue;
+        yield { vehicleId, digest, sizeBytes: (await sizeOf(this.#pathOf(vehicleId, digest))) ?? 0 };
+      }
+    }
+  }
+
+  /** @throws FleetError BLOB_NOT_FOUND when the chunk is gone or damaged */
+  async read(vehicleId: string, digest: Digest): Promise<Uint8Array> {
+    const bytes = await readFile(this.#pathOf(vehicleId, digest)).catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw FleetError.from(error, 'RECORD_WRITE');
+    });
+    if (bytes !== undefined && digestOfBytes(bytes) === digest) return bytes;
+    if (bytes !== undefined) await this.remove(vehicleId, [digest]);
+    throw new FleetError('BLOB_NOT_FOUND', `the staged chunk ${digest} of ${vehicleId} is gone or damaged`);
   }
 
   async remove(vehicleId: string, digests: readonly Digest[]): Promise<void> {

@@ -2,10 +2,17 @@
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { BUCKETS, DesiredState, FleetError, parseCampaign, ReportedState } from '@fleetloop/schemas';
+import { BUCKETS, DesiredState, FleetError, parseCampaign, type PullRequest, ReportedState } from '@fleetloop/schemas';
 import { signDocument, type SigningKey } from '@fleetloop/schemas/crypto';
 import type { z } from 'zod';
-import { type TargetsRequest, withCampaign, withoutCampaign, withTargets } from '../assign/desired-changes.ts';
+import {
+  type TargetsRequest,
+  withCampaign,
+  withoutCampaign,
+  withoutPull,
+  withPull,
+  withTargets,
+} from '../assign/desired-changes.ts';
 import type { VehicleStates } from '../ports.ts';
 
 /** Writers that may be faster than us before we give up. */
@@ -61,6 +68,14 @@ export class KvVehicleStates implements VehicleStates {
         group.map(async (vehicleId) => this.#change(vehicleId, (former) => withoutCampaign(former, campaignId))),
       );
     }
+  }
+
+  async addPull(vehicleId: string, pull: PullRequest): Promise<void> {
+    await this.#change(vehicleId, (former) => withPull(vehicleId, former, pull));
+  }
+
+  async removePull(vehicleId: string, pullId: string): Promise<void> {
+    await this.#change(vehicleId, (former) => withoutPull(former, pullId));
   }
 
   async reported(vehicleId: string): Promise<ReportedState | undefined> {

@@ -1,4 +1,4 @@
-/** The control plane's one connection to NATS: it comes back by itself for as long as the process lives. */
+/** The one connection to NATS of a process of ours: it comes back by itself for as long as the process lives. */
 import { readFile } from 'node:fs/promises';
 import { connect, jwtAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import { FleetError } from '@fleetloop/schemas';
@@ -9,12 +9,15 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const FOR_EVER = -1;
 
 /** @throws FleetError CONFIG_INVALID when the seed file cannot be read, LEDGER_UNAVAILABLE when the server does not answer */
-export async function connectNats(config: ControlPlaneConfig['nats']): Promise<NatsConnection> {
+export async function connectNats(
+  config: Pick<ControlPlaneConfig['nats'], 'url' | 'jwt' | 'seedFile'>,
+  name = 'control-plane',
+): Promise<NatsConnection> {
   const seed = await readSeed(config.seedFile);
   try {
     return await connect({
       servers: config.url,
-      name: 'control-plane',
+      name,
       authenticator: jwtAuthenticator(config.jwt, new TextEncoder().encode(seed)),
       maxReconnectAttempts: FOR_EVER,
       reconnectTimeWait: RECONNECT_WAIT_MS,

@@ -9,7 +9,7 @@ import {
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { BUCKETS, STREAM_SUBJECTS, STREAMS } from '@fleetloop/schemas';
+import { BUCKETS, STREAM_SUBJECTS, STREAMS, SUBJECTS_OF_ALL, UPLINK_SUBJECTS } from '@fleetloop/schemas';
 import type { ControlPlaneConfig } from '../config/control-plane-config.ts';
 
 const NS_PER_HOUR = 3_600_000_000_000;
@@ -22,7 +22,9 @@ export async function ensureStreams(connection: NatsConnection, limits: ControlP
   const manager = await jetstreamManager(connection);
   await ensureStream(manager, {
     name: STREAMS.uplink,
-    subjects: [STREAM_SUBJECTS.uplink],
+    subjects: [...UPLINK_SUBJECTS, SUBJECTS_OF_ALL.relayed],
+    // What a relay hands over is filed as if the vehicle had sent it here itself.
+    subject_transform: { src: 'relayed.*.uplink.>', dest: 'fleet.{{wildcard(1)}}.uplink.>' },
     retention: RetentionPolicy.Workqueue,
     storage: StorageType.File,
     // When it is full the publisher is told so and waits: nothing that a vehicle was promised is thrown away.
@@ -44,10 +46,11 @@ export async function ensureStreams(connection: NatsConnection, limits: ControlP
     history: DESIRED_HISTORY,
     maxValueSize: DOCUMENT_BYTES_MAX,
   });
+  await buckets.create(BUCKETS.enrolled, { allow_direct: true, history: 1, maxValueSize: DOCUMENT_BYTES_MAX });
   await buckets.create(BUCKETS.reported, { allow_direct: true, history: 1, maxValueSize: DOCUMENT_BYTES_MAX });
 }
 
-async function ensureStream(
+export async function ensureStream(
   manager: JetStreamManager,
   config: Partial<StreamConfig> & { readonly name: string },
 ): Promise<void> {

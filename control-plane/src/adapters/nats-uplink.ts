@@ -1,118 +1,74 @@
-/** Feeds ingest from the UPLINK work queue: acknowledges a message only after what it brought is durable. */
-import { toBinary } from '@bufbuild/protobuf';
-import { AckPolicy, type Consumer, jetstream, jetstreamManager, type JsMsg } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+/** Feeds an intake from the work queue of the uplink, one lane per priority class, so that nothing waits behind what matters less. */
+import { AckPolicy, type Consumer, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  CHUNK_DIGEST_HEADER,
-  FleetError,
-  parseVehicleId,
-  STREAMS,
-  subjects,
-  vehicleOfSubject,
-} from '@fleetloop/schemas';
-import { ReceiptSchema } from '@fleetloop/schemas/wire';
-import type { Logger } from 'pino';
-import type { IntakeOutcome, UploadIntake } from '../ingest/upload-intake.ts';
-import { VehicleOrder } from '../ingest/vehicle-order.ts';
+import { PRIORITIES, SUBJECTS_OF_ALL } from '@fleetloop/schemas';
+import { ACK_WAIT_MS, type LaneParts, LaneWork } from './nats-uplink-lane.ts';
 
-const CONSUMER = 'ingest';
-/** A message that was not answered for this long is delivered again, ms. After a crash this is the longest pause. */
-const ACK_WAIT_MS = 4_000;
-const KEEP_ALIVE_MS = ACK_WAIT_MS / 4;
-const RETRY_DELAY_MS_MIN = 250;
-const RETRY_DELAY_MS_MAX = 15_000;
 const RECONNECT_DELAY_MS = 500;
 const NS_PER_MS = 1_000_000;
+/** Messages delivered and not acknowledged, for each that is worked on: the window in which vehicles take turns. */
+const WINDOW_PER_WORKER = 8;
 
-export type UplinkParts = {
-  readonly connection: NatsConnection;
-  readonly intake: UploadIntake;
-  readonly concurrency: number;
-  readonly logger: Logger;
+export type UplinkParts = LaneParts & {
+  readonly stream: string;
+  /** Begins the names of the durable consumers. */
+  readonly consumer: string;
+  readonly lanes: readonly Lane[];
 };
 
-/** Consumes until `signal` aborts; resolves when the last message in work is answered. */
+/** One durable consumer and the subjects that it reads. */
+export type Lane = { readonly name: string; readonly filters: readonly string[] };
+
+/** Lanes of the vehicles' own messages. A tombstone is small and explains a loss: it travels with safety. */
+export const VEHICLE_LANES: readonly Lane[] = PRIORITIES.map((priority) => ({
+  name: priority,
+  filters: [
+    `fleet.*.uplink.chunk.${priority}`,
+    `fleet.*.uplink.manifest.${priority}`,
+    ...(priority === 'safety' ? ['fleet.*.uplink.tombstone'] : []),
+  ],
+}));
+
+/** The same at the centre, where relays report as well. */
+export const CENTRE_LANES: readonly Lane[] = [
+  ...VEHICLE_LANES,
+  { name: 'relay-refusal', filters: [SUBJECTS_OF_ALL.relayRefusal] },
+];
+
+/** Consumes all lanes until `signal` aborts; resolves when the last message in work is answered. */
 export async function consumeUplink(parts: UplinkParts, signal: AbortSignal): Promise<void> {
-  const order = new VehicleOrder();
-  const inWork = new Set<Promise<void>>();
+  await Promise.all(parts.lanes.map(async (lane) => consumeLane(parts, lane, signal)));
+}
+
+async function consumeLane(parts: UplinkParts, lane: Lane, signal: AbortSignal): Promise<void> {
+  await using work = new LaneWork(parts);
   while (!signal.aborted) {
     try {
-      const consumer = await openConsumer(parts);
+      const consumer = await openConsumer(parts, lane);
       const messages = await consumer.consume({ max_messages: parts.concurrency * 2 });
       const stop = (): void => messages.stop();
       signal.addEventListener('abort', stop, { once: true });
-      for await (const message of messages) {
-        const work = order.run(vehicleOfSubject(message.subject), isManifest(message), async () =>
-          handle(parts, message),
-        );
-        inWork.add(work);
-        void work.finally(() => inWork.delete(work));
-        if (inWork.size >= parts.concurrency) await Promise.race(inWork);
-      }
+      // Never waits here: the server delivers no more than the window, and what lies in a client's buffer cannot be kept alive.
+      for await (const message of messages) work.add(message);
       signal.removeEventListener('abort', stop);
     } catch (error) {
-      parts.logger.warn({ err: error }, 'ingest.uplink.interrupted');
+      parts.logger.warn({ err: error, lane: lane.name }, 'ingest.uplink.interrupted');
     }
     if (!signal.aborted) await delay(RECONNECT_DELAY_MS, undefined, { signal }).catch(() => undefined);
   }
-  await Promise.all(inWork);
 }
 
-async function openConsumer({ connection, concurrency }: UplinkParts): Promise<Consumer> {
+async function openConsumer(parts: UplinkParts, lane: Lane): Promise<Consumer> {
+  const { connection, stream, concurrency } = parts;
+  const name = `${parts.consumer}-${lane.name}`;
   const manager = await jetstreamManager(connection);
-  await manager.consumers.add(STREAMS.uplink, {
-    durable_name: CONSUMER,
+  await manager.consumers.add(stream, {
+    durable_name: name,
+    filter_subjects: [...lane.filters],
     ack_policy: AckPolicy.Explicit,
     ack_wait: ACK_WAIT_MS * NS_PER_MS,
     max_deliver: -1,
-    max_ack_pending: concurrency * 4,
+    max_ack_pending: concurrency * WINDOW_PER_WORKER,
   });
-  return jetstream(connection).consumers.get(STREAMS.uplink, CONSUMER);
-}
-
-function isManifest(message: JsMsg): boolean {
-  return message.subject.endsWith('.uplink.manifest');
-}
-
-/** Never throws: what cannot be stored now is asked for again later. */
-async function handle(parts: UplinkParts, message: JsMsg): Promise<void> {
-  const keepAlive = setInterval(() => message.working(), KEEP_ALIVE_MS);
-  const vehicleId = vehicleOfSubject(message.subject);
-  try {
-    const outcome = await take(parts.intake, vehicleId, message);
-    report(parts.logger, vehicleId, outcome);
-    if (outcome.kind !== 'stored' && outcome.receipt !== undefined) {
-      parts.connection.publish(subjects.receipt(parseVehicleId(vehicleId)), toBinary(ReceiptSchema, outcome.receipt));
-    }
-    message.ack();
-  } catch (error) {
-    const failure = FleetError.from(error);
-    const attempt = message.info.deliveryCount;
-    const retryMs = Math.min(RETRY_DELAY_MS_MAX, RETRY_DELAY_MS_MIN * 2 ** Math.min(attempt, 10));
-    parts.logger.warn({ err: failure, vehicleId, attempt, retryMs }, 'ingest.retry');
-    message.nak(retryMs);
-  } finally {
-    clearInterval(keepAlive);
-  }
-}
-
-async function take(intake: UploadIntake, vehicleId: string, message: JsMsg): Promise<IntakeOutcome> {
-  if (isManifest(message)) return intake.takeManifest(vehicleId, message.data);
-  return intake.takeChunk(vehicleId, {
-    claimed: message.headers?.get(CHUNK_DIGEST_HEADER),
-    bytes: message.data,
-  });
-}
-
-function report(logger: Logger, vehicleId: string, outcome: IntakeOutcome): void {
-  if (outcome.kind === 'stored') logger.debug({ vehicleId }, 'ingest.chunk.stored');
-  else if (outcome.kind === 'incomplete') logger.debug({ vehicleId }, 'ingest.recording.incomplete');
-  else if (outcome.kind === 'refused')
-    logger.warn({ vehicleId, code: outcome.code, reason: outcome.message }, 'ingest.refused');
-  else
-    logger.info(
-      { vehicleId, recording: outcome.recording, sequence: outcome.sequence, isNew: outcome.isNew },
-      'ingest.recording.verified',
-    );
+  return jetstream(connection).consumers.get(stream, name);
 }

@@ -13,13 +13,10 @@ const CHUNK_BYTES = 512;
 
 async function makeRecording(): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  let position = 0;
   const writer = await RecordingWriter.open(
     {
-      position: () => BigInt(position),
       write: async (bytes) => {
         parts.push(Uint8Array.from(bytes));
-        position += bytes.length;
       },
     },
     {

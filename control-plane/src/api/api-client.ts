@@ -52,6 +52,10 @@ export class ApiClient {
     return (await (await this.#call('POST', path, options, init)).json()) as Result;
   }
 
+  async delete<Result>(path: string, options: CallOptions = {}): Promise<Result> {
+    return (await (await this.#call('DELETE', path, options)).json()) as Result;
+  }
+
   /** Sends bytes as the body, from memory or as a stream. */
   async postBytes<Result>(path: string, bytes: Uint8Array | Readable, options: CallOptions = {}): Promise<Result> {
     const body = bytes instanceof Uint8Array ? bytes : (Readable.toWeb(bytes) as ReadableStream<Uint8Array>);

@@ -6,7 +6,9 @@ import { registerCampaignRoutes } from '../campaign/campaign-routes.ts';
 import { registerCatalogueRoutes } from '../catalogue/catalogue-routes.ts';
 import { registerVehicleRoutes } from '../enrolment/vehicle-routes.ts';
 import { registerImportRoutes } from '../import/import-routes.ts';
+import { registerExplainRoutes } from '../monitoring/explain-routes.ts';
 import { registerTelemetryRoutes } from '../monitoring/telemetry-routes.ts';
+import { registerPullRoutes } from '../pull/pull-routes.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { registerHealthRoute } from './health-route.ts';
 
@@ -57,6 +59,8 @@ const OWN_ROUTES = [
   registerCatalogueRoutes,
   registerImportRoutes,
   registerTelemetryRoutes,
+  registerExplainRoutes,
+  registerPullRoutes,
 ] as const;
 
 /** Tokens are compared by their hashes, in a time that does not depend on the token. */

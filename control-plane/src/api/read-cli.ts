@@ -1,4 +1,5 @@
 /** The commands that only read: recordings, datasets, models, rollouts; a table for people, the API's own JSON for programs. */
+import { FleetError, isDigest } from '@fleetloop/schemas';
 import { Command } from 'commander';
 import type { CommandIo } from '../ledger/command-io.ts';
 import { renderTable } from './text-table.ts';
@@ -11,34 +12,54 @@ export function recordingCommand(io: CommandIo): Command {
   const command = new Command('recording').description('the recordings in the catalogue');
   command
     .command('list')
-    .description('list recordings in the order in which they were accepted')
+    .description('list recordings in the order in which they were accepted, and those that vehicles have lost')
     .option('--where <expression>', 'a CEL filter, e.g. \'label == "ICE" && durationSeconds > 30.0\'')
     .option('--limit <number>', 'most recordings to list', '100')
     .option('--json', 'print them as JSON')
     .action(async ({ where, limit, json }: ListOptions) => {
-      const answer = await (await io.client()).get<Answer>('/v1/recordings', { query: { where, limit } });
-      if (json === true) io.print(JSON.stringify(answer, null, 2));
-      else
-        io.print(
-          tableOf(answer, 'recordings', [
-            'recording',
-            'vehicle',
-            'session',
-            'source',
-            'label',
-            'durationSeconds',
-            'messages',
-          ]),
-        );
+      const client = await io.client();
+      const answer = await client.get<Answer>('/v1/recordings', { query: { where, limit } });
+      const { lost } = await client.get<{ lost: readonly Answer[] }>('/v1/lost-recordings', { query: { limit } });
+      if (json === true) return io.print(JSON.stringify({ ...answer, lost }, null, 2));
+      io.print(tableOf(answer, 'recordings', RECORDING_COLUMNS));
+      if (lost.length > 0) io.print(`\nlost on the vehicle:\n${renderTable(lost, LOST_COLUMNS)}`);
     });
   command
-    .command('show <digest>')
-    .description('show one recording with its metadata')
+    .command('show <digest or event>')
+    .description('show one recording with its metadata, or why it was lost')
     .option('--json', 'print it as JSON')
-    .action(async (digest: string, { json }: JsonOption) =>
-      printDocument(io, json, await (await io.client()).get(`/v1/recordings/${encodeURIComponent(digest)}`)),
-    );
+    .action(async (id: string, { json }: JsonOption) => printDocument(io, json, await findOne(io, id)));
   return command;
+}
+
+const RECORDING_COLUMNS = [
+  'recording',
+  'vehicle',
+  'session',
+  'source',
+  'label',
+  'durationSeconds',
+  'messages',
+] as const;
+const LOST_COLUMNS = ['vehicle', 'event', 'session', 'priority', 'sizeBytes', 'lostAt', 'code', 'reason'] as const;
+
+/** A recording that is not in the catalogue may have been lost; a loss is known by its event too. */
+async function findOne(io: CommandIo, id: string): Promise<Answer> {
+  const client = await io.client();
+  const query = isDigest(id) ? { recording: id } : { event: id };
+  const known = isDigest(id)
+    ? await client.get<Answer>(`/v1/recordings/${encodeURIComponent(id)}`).catch(ifNotFound)
+    : undefined;
+  if (known !== undefined) return known;
+  const { lost } = await client.get<{ lost: readonly Answer[] }>('/v1/lost-recordings', { query });
+  const [first] = lost;
+  if (first === undefined) throw new FleetError('NOT_FOUND', `no recording ${id} is in the catalogue or was lost`);
+  return { lost: first };
+}
+
+function ifNotFound(error: unknown): undefined {
+  if (error instanceof FleetError && error.code === 'NOT_FOUND') return undefined;
+  throw error;
 }
 
 export function datasetCommand(io: CommandIo): Command {

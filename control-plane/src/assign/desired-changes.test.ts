@@ -1,7 +1,15 @@
-import { type Campaign, type DesiredState, DIRECTOR_PAYLOAD_TYPE, FleetError, parseCampaign } from '@fleetloop/schemas';
+import {
+  type Campaign,
+  type DesiredState,
+  DIRECTOR_PAYLOAD_TYPE,
+  FleetError,
+  parseCampaign,
+  PULLS_PER_VEHICLE_MAX,
+  type PullRequest,
+} from '@fleetloop/schemas';
 import { generateSigningKey, signDocument, verifyDocument } from '@fleetloop/schemas/crypto';
 import { describe, expect, it } from 'vitest';
-import { type SignDocument, targetsOf, withCampaign, withTargets } from './desired-changes.ts';
+import { type SignDocument, targetsOf, withCampaign, withoutPull, withPull, withTargets } from './desired-changes.ts';
 
 const key = generateSigningKey();
 const sign: SignDocument = (type, document) => signDocument(type, document, key);
@@ -71,5 +79,33 @@ describe('director targets', () => {
       );
       state = next.state;
     }
+  });
+});
+
+describe('pulls of a desired state', () => {
+  const pull = (id: string): PullRequest => ({
+    id,
+    fromNs: '1',
+    toNs: '2',
+    priority: 'normal',
+    requestedBy: 'ops',
+    reason: 'why',
+  });
+
+  it('come once, go once, and count the version up', () => {
+    const asked = withPull('v-1', undefined, pull('pl-1'));
+    expect(asked).toMatchObject({ version: 1, pulls: [{ id: 'pl-1' }] });
+    expect(withPull('v-1', asked, pull('pl-1'))).toBeUndefined();
+    expect(withoutPull(asked, 'pl-1')).toMatchObject({ version: 2, pulls: [] });
+    expect(withoutPull(asked, 'pl-2')).toBeUndefined();
+    expect(withoutPull(undefined, 'pl-1')).toBeUndefined();
+  });
+
+  it('are refused when there is no room', () => {
+    let state: DesiredState | undefined;
+    for (let index = 0; index < PULLS_PER_VEHICLE_MAX; index += 1) state = withPull('v-1', state, pull(`pl-${index}`));
+    expect(() => withPull('v-1', state, pull('pl-over'))).toThrowError(
+      expect.objectContaining({ code: 'PULL_INVALID' }),
+    );
   });
 });

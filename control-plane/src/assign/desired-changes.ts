@@ -8,6 +8,8 @@ import {
   type DsseEnvelope,
   FleetError,
   type JsonValue,
+  PULLS_PER_VEHICLE_MAX,
+  type PullRequest,
 } from '@fleetloop/schemas';
 
 export type TargetsRequest = {
@@ -55,6 +57,24 @@ export function withoutCampaign(former: Former, campaignId: string): DesiredStat
   };
 }
 
+/**
+ * Asks for a stored time range. Undefined when this pull is there already.
+ * @throws FleetError PULL_INVALID when the vehicle has no room for another pull
+ */
+export function withPull(vehicleId: string, former: Former, pull: PullRequest): DesiredState | undefined {
+  const pulls = former?.pulls ?? [];
+  if (pulls.some(({ id }) => id === pull.id)) return undefined;
+  if (pulls.length >= PULLS_PER_VEHICLE_MAX)
+    throw new FleetError('PULL_INVALID', `vehicle ${vehicleId} has ${pulls.length} open pulls: cancel one first`);
+  return { ...following(vehicleId, former), pulls: [...pulls, pull] };
+}
+
+/** Takes a pull out. Undefined when it is not there. */
+export function withoutPull(former: Former, pullId: string): DesiredState | undefined {
+  if (former === undefined || !former.pulls.some(({ id }) => id === pullId)) return undefined;
+  return { ...following(former.vehicleId, former), pulls: former.pulls.filter(({ id }) => id !== pullId) };
+}
+
 /** Points the vehicle at other bundles under the next counter, which never goes down: also a rollback counts up. */
 export function withTargets(
   vehicleId: string,
@@ -75,6 +95,7 @@ export function targetsOf(state: Former): DirectorTargets | undefined {
 }
 
 function following(vehicleId: string, former: Former): DesiredState {
-  if (former === undefined) return { kind: 'desired-state', vehicleId, version: 1, campaigns: [], director: null };
+  if (former === undefined)
+    return { kind: 'desired-state', vehicleId, version: 1, campaigns: [], director: null, pulls: [] };
   return { ...former, version: former.version + 1 };
 }

@@ -3,8 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { actorOf, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { showCampaign } from './campaign-progress.ts';
 import { endCampaign } from './end-campaign.ts';
 import { CAMPAIGN_VEHICLES_MAX, publishCampaign } from './publish-campaign.ts';
+import { setSuspended } from './suspend-campaign.ts';
 
 const CampaignBody = z.strictObject({
   campaign: z.unknown(),
@@ -31,6 +33,21 @@ export function registerCampaignRoutes(
     const { sequence } = await endCampaign({ campaignId: id, reason, actor: actorOf(request) }, context);
     await context.projection.waitFor(sequence, request.signal);
     return { sequence };
+  });
+  for (const [verb, isSuspended] of [
+    ['suspend', true],
+    ['resume', false],
+  ] as const) {
+    app.post(`/v1/campaigns/:id/${verb}`, async (request) => {
+      const { id: campaignId } = parseRequest(CampaignPath, request.params, 'path');
+      const { sequence, digest } = await setSuspended({ campaignId, isSuspended, actor: actorOf(request) }, context);
+      await context.projection.waitFor(sequence, request.signal);
+      return { digest, sequence };
+    });
+  }
+  app.get('/v1/campaigns/:id', async (request) => {
+    const { id } = parseRequest(CampaignPath, request.params, 'path');
+    return showCampaign(id, context);
   });
   app.get('/v1/campaigns', async () => {
     const facts = await context.projection.facts('campaign.published');

@@ -5,11 +5,18 @@ import { z } from 'zod';
 import { actorOf, PageQuery, parseRequest } from '../api/request.ts';
 import { labelFact } from '../ingest/facts.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { listLost } from './lost-recordings.ts';
 import { findRecording, listRecordings, type RecordingView } from './recording-catalogue.ts';
 
 const RecordingsQuery = PageQuery.extend({
   where: z.string().min(1).max(2_000).optional(),
   after: z.coerce.number().int().min(0).optional(),
+});
+const LostQuery = PageQuery.extend({
+  after: z.coerce.number().int().min(0).default(0),
+  vehicle: z.string().max(64).optional(),
+  event: z.string().max(64).optional(),
+  recording: z.string().max(80).optional(),
 });
 const DigestPath = z.object({ digest: z.string() });
 const LabelBody = z.strictObject({
@@ -57,6 +64,11 @@ export function registerCatalogueRoutes(app: FastifyInstance, context: Parts): v
 }
 
 function registerQuarantineAndBlobs(app: FastifyInstance, context: Parts): void {
+  app.get('/v1/lost-recordings', async (request) => {
+    const filter = parseRequest(LostQuery, request.query, 'query');
+    const lost = await listLost(context.projection, filter);
+    return { lost, next: lost.length < filter.limit ? null : String(lost.at(-1)?.sequence ?? 0) };
+  });
   app.get('/v1/quarantine', async (request) => {
     const { limit, after } = parseRequest(
       PageQuery.extend({ after: z.coerce.number().int().min(0).default(0) }),

@@ -25,7 +25,12 @@ const Limits = z
     quarantineBytesMax: bytes
       .default(2 * GIB)
       .describe('bytes kept of refused uploads; above it only the reason is kept'),
-    ingestConcurrency: z.int().min(1).max(64).default(8).describe('messages of the uplink that are worked on at once'),
+    ingestConcurrency: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(8)
+      .describe('messages that are worked on at once, in each lane of the uplink'),
     recentInferencesPerVehicle: z
       .int()
       .min(64)
@@ -41,6 +46,14 @@ export const ControlPlaneConfig = z.strictObject({
     jwt: z.string().min(1).describe("the control plane's user JWT"),
     seedFile: z.string().min(1).describe('file with the nkey seed of that user'),
     accountSeedFile: z.string().min(1).describe('file with the nkey seed of the account: signs the JWTs of vehicles'),
+    system: z
+      .strictObject({
+        jwt: z.string().min(1).describe('JWT of a user of the system account'),
+        seedFile: z.string().min(1).describe('file with the nkey seed of that user'),
+        operatorSeedFile: z.string().min(1).describe('file with the nkey seed of the operator: signs the account'),
+      })
+      .optional()
+      .describe('lets a revocation close connections; absent: ingest refuses, the connection stays'),
   }),
   temporal: z.strictObject({
     address: z.string().min(1).describe('host:port of the Temporal server'),
@@ -98,12 +111,12 @@ export function withoutSecrets(config: ControlPlaneConfig): Record<string, unkno
 }
 
 /** Path, meaning and default of each value, for `--help` and the documentation. */
-export function configReference(): readonly {
+export function configReference(schema: z.ZodType = ControlPlaneConfig): readonly {
   readonly path: string;
   readonly meaning: string;
   readonly default: unknown;
 }[] {
-  return describe(z.toJSONSchema(ControlPlaneConfig, { io: 'input' }) as JsonSchema, '');
+  return describe(z.toJSONSchema(schema, { io: 'input' }) as JsonSchema, '');
 }
 
 type JsonSchema = {

@@ -1,12 +1,13 @@
-import { decode } from '@nats-io/jwt';
+import { type Account, decode } from '@nats-io/jwt';
 import { createAccount, createUser } from '@nats-io/nkeys';
 import { parseVehicleId, vehiclePermissions } from '@fleetloop/schemas';
 import { describe, expect, it } from 'vitest';
-import { createTrustDomain, issueServiceUser, issueVehicleUser } from './credentials.ts';
+import { createTrustDomain, issueServiceUser, issueVehicleUser, revokeInAccount } from './credentials.ts';
 
 type UserClaims = {
   readonly pub: { readonly allow?: string[]; readonly deny?: string[] };
   readonly sub: { readonly allow?: string[]; readonly deny?: string[] };
+  readonly resp?: { readonly max: number; readonly ttl: number };
 };
 
 const vehicleId = parseVehicleId('vehicle-01');
@@ -38,6 +39,7 @@ describe('vehicle user', () => {
     expect(claims.name).toBe(vehicleId);
     expect(claims.nats.pub?.allow).toEqual(permissions.publish);
     expect(claims.nats.sub?.allow).toEqual(permissions.subscribe);
+    expect(claims.nats.resp).toEqual({ max: 1, ttl: 30_000_000_000 });
     expect(claims.exp).toBeUndefined();
   });
 
@@ -81,6 +83,19 @@ describe('service user', () => {
     expect(decode(user.jwt).sub).toBe(user.publicKey);
     expect(user.creds).toContain('BEGIN NATS USER JWT');
     expect(user.creds).toContain(user.seed);
+  });
+});
+
+describe('a revocation', () => {
+  it('adds one key to the account and keeps everything else, signed by the operator', async () => {
+    const domain = await createTrustDomain();
+    const [first, second] = [createUser().getPublicKey(), createUser().getPublicKey()];
+    const once = await revokeInAccount(domain.account.jwt, first, domain.operatorSeed);
+    const twice = decode<Account>(await revokeInAccount(once, second, domain.operatorSeed));
+    const before = decode<Account>(domain.account.jwt);
+    expect(twice).toMatchObject({ sub: before.sub, iss: decode(domain.operatorJwt).sub, name: before.name });
+    expect(twice.nats.limits).toEqual(before.nats.limits);
+    expect(Object.keys(twice.nats.revocations ?? {}).sort()).toEqual([first, second].sort());
   });
 });
 

@@ -2,7 +2,7 @@
  * Why: one NATS account holds the whole fleet, and what a vehicle may say or hear is written into a JWT that only the
  * account key can sign. The server holds no passwords and no list of users; a vehicle's private key never leaves it.
  */
-import { Algorithms, encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt';
+import { type Account, Algorithms, decode, encodeAccount, encodeOperator, encodeUser, fmtCreds } from '@nats-io/jwt';
 import { createAccount, createOperator, createUser, fromPublic, fromSeed, type KeyPair } from '@nats-io/nkeys';
 import { FleetError, type Permissions, type VehicleId } from '@fleetloop/schemas';
 
@@ -12,11 +12,15 @@ const UNLIMITED = -1;
 /** Chunks are at most 512 KiB; the rest is headroom for headers. The server holds the same limit. */
 const PAYLOAD_BYTES_MAX = 1_048_576;
 
+const MS_PER_SECOND = 1_000;
+/** How long a vehicle may take to answer a request, ns. */
+const ANSWER_TTL_NS = 30_000_000_000;
+
 /** The keys and JWTs of one fleet: the operator vouches for accounts, the account vouches for users. */
 export type TrustDomain = {
   readonly operatorJwt: string;
   readonly operatorSeed: string;
-  readonly systemAccount: { readonly publicKey: string; readonly jwt: string };
+  readonly systemAccount: { readonly publicKey: string; readonly jwt: string; readonly seed: string };
   readonly account: { readonly publicKey: string; readonly jwt: string; readonly seed: string };
 };
 
@@ -30,7 +34,12 @@ export type VehicleUserRequest = {
   readonly expiresAt?: Date;
 };
 
-export type ServiceUserRequest = { readonly name: string; readonly accountSeed: string };
+/** `permissions` limit the process; without them it may use every subject of the account. */
+export type ServiceUserRequest = {
+  readonly name: string;
+  readonly accountSeed: string;
+  readonly permissions?: Permissions;
+};
 
 /** What a process of ours needs to connect. `creds` is the text of a NATS `.creds` file. */
 export type ServiceUser = {
@@ -49,7 +58,11 @@ export async function createTrustDomain(name = 'fleetloop'): Promise<TrustDomain
   return {
     operatorJwt: await encodeOperator(name, operator, { system_account: system.getPublicKey() }),
     operatorSeed: seedOf(operator),
-    systemAccount: { publicKey: system.getPublicKey(), jwt: await encodeAccount('SYS', system, {}, signer) },
+    systemAccount: {
+      publicKey: system.getPublicKey(),
+      jwt: await encodeAccount('SYS', system, { limits: CONNECTION_LIMITS }, signer),
+      seed: seedOf(system),
+    },
     account: {
       publicKey: account.getPublicKey(),
       jwt: await encodeAccount(name, account, { limits: FLEET_ACCOUNT_LIMITS }, signer),
@@ -67,16 +80,34 @@ export async function issueVehicleUser(request: VehicleUserRequest): Promise<str
   const user = {
     pub: { allow: [...request.permissions.publish], deny: denyAllWhenEmpty(request.permissions.publish) },
     sub: { allow: [...request.permissions.subscribe], deny: denyAllWhenEmpty(request.permissions.subscribe) },
+    // One answer to each request that reaches the vehicle, such as "explain yourself", and only while the asker waits.
+    resp: { max: 1, ttl: ANSWER_TTL_NS },
     payload: PAYLOAD_BYTES_MAX,
   };
   const expiry = request.expiresAt === undefined ? {} : { exp: Math.floor(request.expiresAt.getTime() / 1_000) };
   return encodeUser(request.vehicleId, request.publicKey, fromSeedText(request.accountSeed), user, expiry);
 }
 
-/** Makes a key for a process of the control plane and signs its JWT; it may use every subject of the account. */
+/**
+ * The account with one more key that it no longer takes; signed by the operator, as a server wants it.
+ */
+export async function revokeInAccount(accountJwt: string, publicKey: string, operatorSeed: string): Promise<string> {
+  const { sub, name, nats } = decode<Account>(accountJwt);
+  const nowSeconds = Math.floor(Date.now() / MS_PER_SECOND);
+  const revocations = { ...nats.revocations, [publicKey]: nowSeconds };
+  const signer = fromSeedText(operatorSeed);
+  return encodeAccount(name, fromPublic(sub), { ...nats, revocations }, { algorithm: Algorithms.v2, signer });
+}
+
+/** Makes a key for a process of ours and signs its JWT. */
 export async function issueServiceUser(request: ServiceUserRequest): Promise<ServiceUser> {
   const key = createUser();
-  const jwt = await encodeUser(request.name, key, fromSeedText(request.accountSeed), {});
+  const { permissions } = request;
+  const limits =
+    permissions === undefined
+      ? {}
+      : { pub: { allow: [...permissions.publish], deny: [] }, sub: { allow: [...permissions.subscribe], deny: [] } };
+  const jwt = await encodeUser(request.name, key, fromSeedText(request.accountSeed), limits);
   return {
     publicKey: key.getPublicKey(),
     seed: seedOf(key),
@@ -85,11 +116,7 @@ export async function issueServiceUser(request: ServiceUserRequest): Promise<Ser
   };
 }
 
-const FLEET_ACCOUNT_LIMITS = {
-  mem_storage: UNLIMITED,
-  disk_storage: UNLIMITED,
-  streams: UNLIMITED,
-  consumer: UNLIMITED,
+const CONNECTION_LIMITS = {
   subs: UNLIMITED,
   data: UNLIMITED,
   payload: UNLIMITED,
@@ -98,6 +125,15 @@ const FLEET_ACCOUNT_LIMITS = {
   imports: UNLIMITED,
   exports: UNLIMITED,
   wildcards: true,
+};
+
+/** The system account has no streams of its own. */
+const FLEET_ACCOUNT_LIMITS = {
+  ...CONNECTION_LIMITS,
+  mem_storage: UNLIMITED,
+  disk_storage: UNLIMITED,
+  streams: UNLIMITED,
+  consumer: UNLIMITED,
 };
 
 /** NATS reads an empty list of allowed subjects as "everything"; a vehicle without subjects gets none. */

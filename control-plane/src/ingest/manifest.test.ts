@@ -8,7 +8,7 @@ import { decodeManifest, MANIFEST_BYTES_MAX, verifyManifest } from './manifest.t
 
 const RECORDING_BYTES_MAX = 1_000_000;
 const key = createUser();
-const enrolled = { vehicleId: 'v1', publicKey: key.getPublicKey() };
+const enrolled = { vehicleId: 'v1', publicKey: key.getPublicKey(), isRevoked: false };
 const digest = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 
 function manifest(overrides: MessageInitShape<typeof ManifestSchema> = {}, signer: KeyPair = key): Uint8Array {

@@ -1,8 +1,15 @@
 /** Decides whether a manifest may be believed: its form, its limits, its signature, and whom it speaks for. */
 import { fromBinary } from '@bufbuild/protobuf';
-import { fromPublic } from '@nats-io/nkeys';
-import { CHUNK_SIZE_BYTES_MAX, type Digest, FleetError, parseEventId, parseVehicleId } from '@fleetloop/schemas';
-import { digestFromBytes, digestOfBytes } from '@fleetloop/schemas/crypto';
+import {
+  CHUNK_SIZE_BYTES_MAX,
+  type Digest,
+  FleetError,
+  parseEventId,
+  parseVehicleId,
+  PRIORITIES,
+  type Priority,
+} from '@fleetloop/schemas';
+import { digestFromBytes, digestOfBytes, isSignedByUser } from '@fleetloop/schemas/crypto';
 import { type Manifest, ManifestSchema, type SignedManifest, SignedManifestSchema } from '@fleetloop/schemas/wire';
 import type { EnrolledVehicle } from './ports.ts';
 
@@ -22,6 +29,7 @@ export type ReceivedManifest = {
   readonly vehicleId: string;
   readonly eventId: string;
   readonly recording: Digest;
+  readonly priority: Priority;
   readonly sizeBytes: number;
   readonly chunkSizeBytes: number;
   readonly chunks: readonly Digest[];
@@ -49,6 +57,7 @@ export function decodeManifest(bytes: Uint8Array, recordingBytesMax: number): Re
     vehicleId: manifest.vehicleId,
     eventId: manifest.eventId,
     recording: digestFromBytes(manifest.recordingDigest),
+    priority: priorityOf(manifest.priority),
     sizeBytes,
     chunkSizeBytes: manifest.chunkSizeBytes,
     chunks: manifest.chunkDigests.map(digestFromBytes),
@@ -67,7 +76,7 @@ export function verifyManifest(manifest: ReceivedManifest, enrolled: EnrolledVeh
       `the manifest of ${manifest.recording} is signed by another key than the one that ${enrolled.vehicleId} enrolled with`,
     );
   }
-  if (!isSignedBy(enrolled.publicKey, signedBytes, signature)) {
+  if (!isSignedByUser(enrolled.publicKey, signedBytes, signature)) {
     throw new FleetError(
       'INGEST_MANIFEST_SIGNATURE',
       `the signature of the manifest of ${manifest.recording} does not verify: it was altered or forged`,
@@ -114,13 +123,9 @@ function checkForm(manifest: Manifest, sizeBytes: number): void {
   }
 }
 
-function isSignedBy(publicKey: string, bytes: Uint8Array, signature: Uint8Array): boolean {
-  try {
-    return fromPublic(publicKey).verify(bytes, signature);
-  } catch {
-    // The library throws for signatures of a wrong length: they verify no more than others.
-    return false;
-  }
+/** What a manifest says of its class is a wish; one that we do not know waits behind all others. */
+function priorityOf(text: string): Priority {
+  return PRIORITIES.find((priority) => priority === text) ?? 'bulk';
 }
 
 function malformed(why: string, cause?: unknown): FleetError {

@@ -42,7 +42,7 @@ export type QuarantineReason = {
   readonly eventId: string;
   readonly code: ErrorCode;
   readonly message: string;
-  readonly source: 'uplink' | 'import';
+  readonly source: 'uplink' | 'import' | 'relay';
 };
 
 /** Keeps refused uploads with their reason for people to look at. */
@@ -56,10 +56,16 @@ export interface Quarantine {
 }
 
 /** An enrolled vehicle, as far as ingest must know it. */
-export type EnrolledVehicle = { readonly vehicleId: string; readonly publicKey: string };
+export type EnrolledVehicle = {
+  readonly vehicleId: string;
+  readonly publicKey: string;
+  /** Its key counts no more. */
+  readonly isRevoked: boolean;
+};
 
 export interface VehicleRegistry {
-  find(vehicleId: string): Promise<EnrolledVehicle | undefined>;
+  /** `isFresh` asks the source itself, past whatever is remembered. */
+  find(vehicleId: string, options?: { readonly isFresh?: boolean }): Promise<EnrolledVehicle | undefined>;
 }
 
 export type ImportRequest = {

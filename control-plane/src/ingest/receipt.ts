@@ -17,6 +17,10 @@ export function missingReceipt(upload: Upload, chunkBitmap: Uint8Array): Receipt
   return receipt(upload, { case: 'missing', value: { $typeName: 'fleetloop.uplink.Missing', chunkBitmap } });
 }
 
+export function storedReceipt(upload: Upload, relay: string): Receipt {
+  return receipt(upload, { case: 'stored', value: { $typeName: 'fleetloop.uplink.Stored', relay } });
+}
+
 export function refusedReceipt(upload: Upload, refusal: Pick<FleetError, 'code' | 'message'>): Receipt {
   return receipt(upload, {
     case: 'refused',

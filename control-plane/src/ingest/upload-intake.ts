@@ -2,28 +2,33 @@
  * Takes chunks and manifests until a recording is whole, verified and in the ledger. Each step may be repeated: a crash
  * anywhere, followed by the same messages again, ends in the same state.
  */
-import type { Digest, ErrorCode } from '@fleetloop/schemas';
-import { FleetError } from '@fleetloop/schemas';
+import type { FleetError, Priority } from '@fleetloop/schemas';
 import { digestOfBytes } from '@fleetloop/schemas/crypto';
-import type { Receipt } from '@fleetloop/schemas/wire';
 import type { BlobStore, Ledger } from '../ports.ts';
+import { admit } from './admission.ts';
 import type { AcceptedRecordings } from './accepted-recordings.ts';
 import type { Assembled } from './assemble.ts';
 import { judgeChunk, missingBitmap } from './chunk.ts';
 import { acceptedFact, appendOnce, INGEST_ACTOR } from './facts.ts';
 import type { FinishedChunks } from './finished-chunks.ts';
+import type { ArrivedChunk, Intake, IntakeOutcome } from './intake.ts';
+import { KeyedTurns } from './keyed-turns.ts';
 import { decodeManifest, type ReceivedManifest, verifyManifest } from './manifest.ts';
 import type { Assemblies, ChunkStaging, EnrolledVehicle, RecordingAssembler, VehicleRegistry } from './ports.ts';
 import { missingReceipt, refusedReceipt, verifiedReceipt } from './receipt.ts';
-import { checkClaim, type RecordingSummary } from './recording-check.ts';
+import type { RecordingSummary } from './recording-check.ts';
 import { isRefusal, type Refusals } from './refusal.ts';
+import { parseRelayRefusal } from './relay-refusal.ts';
+import { evictedFact, readTombstone } from './tombstone.ts';
+import { checkUpload } from './upload-check.ts';
 
 export type UploadIntakeParts = {
   readonly ledger: Ledger;
   readonly blobs: BlobStore;
   readonly staging: ChunkStaging;
   readonly assemblies: Assemblies;
-  readonly assembler: RecordingAssembler;
+  /** Recordings of one class must not wait while those of another are put together. */
+  readonly assemblerOf: (priority: Priority) => RecordingAssembler;
   readonly refusals: Refusals;
   readonly registry: VehicleRegistry;
   readonly accepted: AcceptedRecordings;
@@ -31,35 +36,11 @@ export type UploadIntakeParts = {
   readonly recordingBytesMax: number;
 };
 
-/** What became of a message; `receipt` is what the vehicle is told. */
-export type IntakeOutcome =
-  | { readonly kind: 'stored' }
-  | {
-      readonly kind: 'verified';
-      readonly receipt: Receipt;
-      readonly recording: Digest;
-      readonly sequence: number;
-      readonly isNew: boolean;
-    }
-  | { readonly kind: 'incomplete'; readonly receipt: Receipt }
-  | {
-      readonly kind: 'refused';
-      readonly receipt: Receipt | undefined;
-      readonly code: ErrorCode;
-      readonly message: string;
-    };
-
 const NO_EVENT = '';
 
-/** One chunk message. */
-export type ArrivedChunk = {
-  /** The digest in its header. */
-  readonly claimed: string | undefined;
-  readonly bytes: Uint8Array;
-};
-
-export class UploadIntake {
+export class UploadIntake implements Intake {
   readonly #parts: UploadIntakeParts;
+  readonly #events = new KeyedTurns();
 
   constructor(parts: UploadIntakeParts) {
     this.#parts = parts;
@@ -72,11 +53,12 @@ export class UploadIntake {
   async takeChunk(vehicleId: string, chunk: ArrivedChunk): Promise<IntakeOutcome> {
     const { claimed, bytes } = chunk;
     if (this.#parts.finished.isLate(vehicleId, claimed)) return { kind: 'stored' };
-    const enrolled = await this.#parts.registry.find(vehicleId);
-    if (enrolled === undefined) {
+    try {
+      await admit(this.#parts.registry, vehicleId);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
       // Nothing is stored for an unknown vehicle, so that a stranger cannot fill the disk; its manifest gets the answer.
-      const { code, message } = unknownVehicle(vehicleId);
-      return { kind: 'refused', receipt: undefined, code, message };
+      return { kind: 'refused', receipt: undefined, code: error.code, message: error.message };
     }
     // At most half a millisecond: handing the bytes to another thread copies them, which costs more.
     const verdict = judgeChunk(vehicleId, claimed, digestOfBytes(bytes), bytes.length);
@@ -103,20 +85,53 @@ export class UploadIntake {
   }
 
   /**
-   * Answers one manifest. Calls for one vehicle must not overlap, so that an event is checked against the ones before it.
+   * Answers one manifest. Manifests of one event wait for each other, so that it counts once whatever lane they come in.
    * @throws FleetError with `retryable` when it could not be decided now
    */
   async takeManifest(vehicleId: string, bytes: Uint8Array): Promise<IntakeOutcome> {
     let manifest: ReceivedManifest | undefined;
     try {
-      const enrolled = await this.#parts.registry.find(vehicleId);
-      manifest = decodeManifest(bytes, this.#parts.recordingBytesMax);
-      if (enrolled === undefined) throw unknownVehicle(vehicleId);
-      return await this.#decide(manifest, enrolled);
+      const received = (manifest = decodeManifest(bytes, this.#parts.recordingBytesMax));
+      const enrolled = await admit(this.#parts.registry, vehicleId, received.signed.publicKey);
+      return await this.#events.run(`${vehicleId}/${received.eventId}`, async () => this.#decide(received, enrolled));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return this.#refuse(vehicleId, bytes, error, manifest);
     }
+  }
+
+  /**
+   * Files what a vehicle says it has lost.
+   * @throws FleetError with `retryable` when it could not be filed now
+   */
+  async takeTombstone(vehicleId: string, bytes: Uint8Array): Promise<IntakeOutcome> {
+    const { registry, ledger, blobs } = this.#parts;
+    try {
+      const received = await readTombstone(bytes, async (publicKey) => admit(registry, vehicleId, publicKey));
+      await blobs.put(bytes);
+      const { sequence, isNew } = await appendOnce(ledger, [evictedFact(received)]);
+      const { recording, tombstone } = received;
+      const receipt = verifiedReceipt({ recording, eventId: tombstone.eventId }, sequence);
+      return { kind: 'verified', receipt, recording, sequence, isNew };
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return this.#refuse(vehicleId, bytes, error, undefined);
+    }
+  }
+
+  /**
+   * Files what a relay refused, so that the centre knows of it. The manifest inside is the vehicle's own word: a report without
+   * one that verifies is not believed.
+   * @throws FleetError with `retryable` when it could not be filed now; otherwise what is wrong with the report
+   */
+  async takeRelayRefusal(vehicleId: string, bytes: Uint8Array): Promise<IntakeOutcome> {
+    const { relay, code, message, manifest: signed } = parseRelayRefusal(bytes);
+    const manifest = decodeManifest(signed, this.#parts.recordingBytesMax);
+    verifyManifest(manifest, await admit(this.#parts.registry, vehicleId, manifest.signed.publicKey));
+    const { recording, eventId, digest } = manifest;
+    const reason = { recording, vehicleId, eventId, code, message: `${relay}: ${message}`, source: 'relay' } as const;
+    await this.#parts.refusals.record({ refused: digest, reason, evidence: { bytes: signed }, actor: relay });
+    return { kind: 'refused', receipt: undefined, code, message: reason.message };
   }
 
   async #decide(manifest: ReceivedManifest, enrolled: EnrolledVehicle): Promise<IntakeOutcome> {
@@ -140,10 +155,14 @@ export class UploadIntake {
 
   /** Blob first, fact second, answer third, clean-up last: what the ledger names is always there. */
   async #accept(manifest: ReceivedManifest): Promise<IntakeOutcome> {
-    const { assemblies, assembler, blobs, ledger, accepted } = this.#parts;
+    const { assemblies, assemblerOf, blobs, ledger, accepted } = this.#parts;
     const assembly = await assemblies.open();
     try {
-      const assembled = await assembler.assemble(manifest.vehicleId, manifest.chunks, assembly.path);
+      const assembled = await assemblerOf(manifest.priority).assemble(
+        manifest.vehicleId,
+        manifest.chunks,
+        assembly.path,
+      );
       const summary = await this.#judge(manifest, assembled, assembly.path);
       await blobs.adopt(assembly.path, assembled.digest, { isChecked: true });
       const evidence = await blobs.put(manifest.bytes);
@@ -166,15 +185,7 @@ export class UploadIntake {
 
   async #judge(manifest: ReceivedManifest, assembled: Assembled, file: string): Promise<RecordingSummary> {
     try {
-      if (assembled.digest !== manifest.recording) {
-        throw new FleetError(
-          'INGEST_RECORDING_DIGEST',
-          `the chunks make a recording with ${assembled.digest}, but the manifest names ${manifest.recording}`,
-        );
-      }
-      if (assembled.check.kind === 'bad') throw assembled.check.error;
-      checkClaim(assembled.check.summary.metadata, manifest);
-      return assembled.check.summary;
+      return checkUpload(assembled, manifest);
     } catch (error) {
       // Keep the recording itself while its file still stands; #refuse finds the entry and repeats only the answer.
       if (isRefusal(error)) await this.#quarantine(manifest, error, { file });
@@ -227,10 +238,6 @@ export class UploadIntake {
     }
     return { kind: 'refused', receipt: refusedReceipt(manifest, error), code, message };
   }
-}
-
-function unknownVehicle(vehicleId: string): FleetError {
-  return new FleetError('INGEST_VEHICLE_UNKNOWN', `vehicle ${vehicleId} is not enrolled: enrol it before it uploads`);
 }
 
 function verified(manifest: ReceivedManifest, sequence: number, isNew: boolean): IntakeOutcome {

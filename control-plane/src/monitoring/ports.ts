@@ -1,4 +1,5 @@
 /** What monitoring offers to the rest beside the telemetry store. */
+import type { VehicleId } from '@fleetloop/schemas';
 import type { InferenceWindow } from '../ports.ts';
 
 /** The last sign of life of one vehicle. */
@@ -18,6 +19,12 @@ export type VehicleHeartbeat = {
 
 export interface Heartbeats {
   latest(vehicleId: string): VehicleHeartbeat | undefined;
+}
+
+/** Questions that a vehicle answers itself. */
+export interface VehicleQuestions {
+  /** Undefined when the vehicle does not answer in time. */
+  ask(vehicleId: VehicleId, question: object): Promise<unknown>;
 }
 
 /** Inferences on disk, in partitions that are named by the telemetry they came from. */

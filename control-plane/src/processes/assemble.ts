@@ -11,9 +11,12 @@ import { FolderCheckpoints } from '../adapters/folder-checkpoints.ts';
 import { FolderQuarantine } from '../adapters/folder-quarantine.ts';
 import { FolderAssemblies, FolderStaging } from '../adapters/folder-staging.ts';
 import { loadKeys } from '../adapters/key-folder.ts';
+import { KvEnrolments } from '../adapters/kv-enrolments.ts';
 import { KvVehicleStates } from '../adapters/kv-vehicle-states.ts';
+import { NatsAccount } from '../adapters/nats-account.ts';
 import { connectNats, readSeed } from '../adapters/nats-connection.ts';
 import { NatsLedger } from '../adapters/nats-ledger.ts';
+import { NatsQuestions } from '../adapters/nats-questions.ts';
 import { ensureStreams } from '../adapters/nats-streams.ts';
 import { ParquetInferences } from '../adapters/parquet-inferences.ts';
 import { ThreadedAssembler } from '../adapters/recording-assembler.ts';
@@ -24,7 +27,7 @@ import { AcceptedRecordings } from '../ingest/accepted-recordings.ts';
 import { Refusals } from '../ingest/refusal.ts';
 import { FinishedChunks } from '../ingest/finished-chunks.ts';
 import { UploadIntake } from '../ingest/upload-intake.ts';
-import { LedgerVehicleRegistry } from '../ingest/vehicle-registry.ts';
+import { inLedger, RememberingRegistry } from '../ingest/vehicle-registry.ts';
 import { LEDGER_ORIGIN } from '../ledger/checkpoint.ts';
 import { Checkpointer } from '../ledger/checkpointer.ts';
 import { FleetTelemetry } from '../monitoring/fleet-telemetry.ts';
@@ -39,6 +42,7 @@ export type Assembly = {
   readonly connection: NatsConnection;
   readonly intake: UploadIntake;
   readonly telemetry: FleetTelemetry;
+  readonly enrolments: KvEnrolments;
 };
 
 export type AssembleOptions = {
@@ -71,6 +75,7 @@ export async function assemble(options: AssembleOptions, resources: AsyncDisposa
   );
   const { intake, imports, registry } = await openIngest({ config, ledger, blobs }, resources);
   const features = resources.adopt(await createFeatureBatch(blobs), (batch) => batch.close());
+  const enrolments = await KvEnrolments.open(connection);
   const context: ControlPlane = {
     config,
     ledger,
@@ -84,13 +89,16 @@ export async function assemble(options: AssembleOptions, resources: AsyncDisposa
     signer: { sign: (manifest) => signDocument(BUNDLE_PAYLOAD_TYPE, manifest as JsonValue, keys.image) },
     ingest: imports,
     registry,
+    enrolments,
+    account: new NatsAccount(config.nats),
+    questions: new NatsQuestions(connection),
     accountSeed,
     temporal: openTemporal(config.temporal, resources),
     keys,
     logger,
     signal,
   };
-  return { context, connection, intake, telemetry };
+  return { context, connection, intake, telemetry, enrolments };
 }
 
 async function startCheckpoints(
@@ -124,12 +132,12 @@ async function openIngest(
 ): Promise<{
   readonly intake: UploadIntake;
   readonly imports: RecordingImport;
-  readonly registry: LedgerVehicleRegistry;
+  readonly registry: RememberingRegistry;
 }> {
   const { config, ledger, blobs } = parts;
   const { recordingBytesMax, quarantineBytesMax } = config.limits;
   const folder = (name: string): string => join(config.dataDir, name);
-  const registry = new LedgerVehicleRegistry(ledger);
+  const registry = new RememberingRegistry(inLedger(ledger), () => performance.now());
   const refusals = new Refusals(await FolderQuarantine.open(folder('quarantine'), quarantineBytesMax), ledger);
   const shared = {
     ledger,
@@ -143,12 +151,14 @@ async function openIngest(
     folder('staging'),
     Date.now() - config.limits.stagedAgeHoursMax * MS_PER_HOUR,
   );
-  const assembler = resources.use(new ThreadedAssembler(folder('staging')));
+  // A thread of its own, started when it is needed: a safety event is a few chunks, a bulk recording may take seconds.
+  const safety = resources.use(new ThreadedAssembler(folder('staging')));
+  const others = resources.use(new ThreadedAssembler(folder('staging')));
   return {
     intake: new UploadIntake({
       ...shared,
       staging,
-      assembler,
+      assemblerOf: (priority) => (priority === 'safety' ? safety : others),
       registry,
       finished: await FinishedChunks.load(shared.accepted, blobs, recordingBytesMax),
     }),

@@ -7,9 +7,13 @@ import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { diskSourceFiles } from '../adapters/disk-source-files.ts';
 import { ApiClient, type ApiClientOptions } from '../api/api-client.ts';
+import type { FleetIo } from '../api/fleet-io.ts';
 import { datasetCommand, modelCommand, recordingCommand, rolloutCommand } from '../api/read-cli.ts';
+import { campaignCommand } from '../campaign/campaign-cli.ts';
+import { vehicleCommand } from '../enrolment/vehicle-cli.ts';
 import { importCommand, type ImportIo } from '../import/import-cli.ts';
 import { ledgerCommand } from '../ledger/ledger-cli.ts';
+import { pullCommand } from '../pull/pull-cli.ts';
 import { traceCommand } from '../trace/trace-cli.ts';
 
 const EXIT_NO = 1;
@@ -38,6 +42,9 @@ function buildProgram(): Command {
     datasetCommand(io),
     modelCommand(io),
     rolloutCommand(io),
+    campaignCommand(io),
+    vehicleCommand(io),
+    pullCommand(io),
     traceCommand(io),
     ledgerCommand(io),
   ]) {
@@ -47,7 +54,7 @@ function buildProgram(): Command {
   return program;
 }
 
-function commandIo(program: Command): ImportIo {
+function commandIo(program: Command): ImportIo & FleetIo {
   const client = async (): Promise<ApiClient> => new ApiClient(await findServer(program.opts()));
   return {
     client,

@@ -14,7 +14,8 @@ import type {
   VehicleStates,
 } from '../ports.ts';
 import type { Ingest, VehicleRegistry } from '../ingest/ports.ts';
-import type { Heartbeats } from '../monitoring/ports.ts';
+import type { EnrolmentNotices, FleetAccount } from '../enrolment/ports.ts';
+import type { Heartbeats, VehicleQuestions } from '../monitoring/ports.ts';
 
 export const ROLES = ['api', 'ingest', 'project', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
@@ -42,6 +43,9 @@ export type ControlPlane = {
   readonly signer: BundleSigner;
   readonly ingest: Ingest;
   readonly registry: VehicleRegistry;
+  readonly enrolments: EnrolmentNotices;
+  readonly account: FleetAccount;
+  readonly questions: VehicleQuestions;
   /** Seed of the NATS account: signs the JWTs of vehicles. */
   readonly accountSeed: string;
   /** Connects at its first call. */

@@ -1,15 +1,17 @@
-/** The control-plane process: `node control-plane.ts --config FILE [--roles api,ingest,project,worker]`. */
+/** The control-plane process: `node control-plane.ts --config FILE [--roles api,ingest,project,worker | --roles relay]`. */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { FleetError } from '@fleetloop/schemas';
-import { pino } from 'pino';
-import { configReference, type ControlPlaneConfig, parseControlPlaneConfig } from '../config/control-plane-config.ts';
+import { type Logger, pino } from 'pino';
+import { configReference, parseControlPlaneConfig } from '../config/control-plane-config.ts';
+import { parseRelayConfig, RelayConfig } from '../relay/relay-config.ts';
 import { type Role, ROLES } from './control-plane-context.ts';
-import { runControlPlane } from './run-control-plane.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const STDERR = 2;
+/** The role of a region. It stands alone: a region has no ledger. */
+const RELAY = 'relay';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -19,26 +21,46 @@ async function main(): Promise<void> {
     process.stdout.write(helpText());
     return;
   }
-  const roles = parseRoles(values.roles);
-  const config = await readConfig(values.config);
-  const logger = pino({ level: config.logLevel }, pino.destination({ fd: STDERR, sync: false }));
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  const document = await readDocument(values.config);
+  if (values.roles === RELAY) await startRelay(document, stop.signal);
+  else await startRoles(document, parseRoles(values.roles), stop.signal);
+}
+
+/** Imported only where it runs: a relay stays small without DuckDB and Temporal. */
+async function startRelay(document: unknown, signal: AbortSignal): Promise<void> {
+  const config = parseRelayConfig(document);
+  const { runRelay } = await import('./run-relay.ts');
+  await runRelay({ config, logger: makeLogger(config.logLevel), signal, onReady: () => announce('relay.ready', {}) });
+}
+
+async function startRoles(document: unknown, roles: readonly Role[], signal: AbortSignal): Promise<void> {
+  const config = parseControlPlaneConfig(document);
+  const { runControlPlane } = await import('./run-control-plane.ts');
   await runControlPlane({
     config,
     roles,
-    logger,
-    signal: stop.signal,
-    onReady: (url) => process.stdout.write(`${JSON.stringify({ event: 'control-plane.ready', url })}\n`),
+    logger: makeLogger(config.logLevel),
+    signal,
+    onReady: (url) => announce('control-plane.ready', { url }),
   });
 }
 
-async function readConfig(path: string | undefined): Promise<ControlPlaneConfig> {
+function makeLogger(level: string): Logger {
+  return pino({ level }, pino.destination({ fd: STDERR, sync: false }));
+}
+
+function announce(event: string, values: object): void {
+  process.stdout.write(`${JSON.stringify({ event, ...values })}\n`);
+}
+
+async function readDocument(path: string | undefined): Promise<unknown> {
   if (path === undefined) throw new FleetError('CONFIG_INVALID', 'name a configuration: --config FILE');
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new FleetError('CONFIG_INVALID', `the configuration ${path} cannot be read`, { cause });
   });
-  return parseControlPlaneConfig(parseJson(text, path));
+  return parseJson(text, path);
 }
 
 function parseJson(text: string, path: string): unknown {
@@ -55,15 +77,24 @@ function parseRoles(text: string | undefined): readonly Role[] {
   const names = text.split(',').map((name) => name.trim());
   const roles = names.filter(isRole);
   if (roles.length === names.length) return roles;
-  throw new FleetError('CONFIG_INVALID', `--roles takes some of ${ROLES.join(',')}, not ${text}`);
+  throw new FleetError('CONFIG_INVALID', `--roles takes some of ${ROLES.join(',')}, or ${RELAY} alone, not ${text}`);
 }
 
 function helpText(): string {
-  const values = configReference().map(
-    ({ path, meaning, default: preset }) =>
-      `  ${path}: ${meaning}${preset === undefined ? '' : ` (default ${JSON.stringify(preset)})`}`,
-  );
-  return `usage: control-plane --config FILE [--roles ${ROLES.join(',')}]\n\nvalues of the configuration (JSON):\n${values.join('\n')}\n`;
+  return [
+    `usage: control-plane --config FILE [--roles ${ROLES.join(',')} | --roles ${RELAY}]`,
+    `values of the configuration (JSON):\n${reference(configReference())}`,
+    `values of the configuration of a relay (JSON):\n${reference(configReference(RelayConfig))}\n`,
+  ].join('\n\n');
+}
+
+function reference(values: ReturnType<typeof configReference>): string {
+  return values
+    .map(
+      ({ path, meaning, default: preset }) =>
+        `  ${path}: ${meaning}${preset === undefined ? '' : ` (default ${JSON.stringify(preset)})`}`,
+    )
+    .join('\n');
 }
 
 try {

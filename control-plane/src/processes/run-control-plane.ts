@@ -1,15 +1,21 @@
 /** One control-plane process: starts its roles, says when it is ready, and stops them in order. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { buildApp } from '../api/app.ts';
 import { consumeTelemetry } from '../adapters/nats-telemetry.ts';
-import { consumeUplink } from '../adapters/nats-uplink.ts';
+import { CENTRE_LANES, consumeUplink } from '../adapters/nats-uplink.ts';
 import { startWorker } from '../adapters/temporal-worker.ts';
 import { serveBlobFetch } from '../adapters/nats-blob-fetch.ts';
 import { BundleAccess } from '../assign/bundle-access.ts';
 import { type ControlPlaneConfig, withoutSecrets } from '../config/control-plane-config.ts';
+import { STREAMS } from '@fleetloop/schemas';
 import type { Logger } from 'pino';
+import { settlePulls } from '../pull/pull-desk.ts';
 import { type Assembly, assemble } from './assemble.ts';
 import type { Role } from './control-plane-context.ts';
 import { STAGE_ROUTES } from './routes.ts';
+
+/** How often reported ends of pulls are filed, ms. */
+const PULLS_INTERVAL_MS = 2_000;
 
 export type ControlPlaneOptions = {
   readonly config: ControlPlaneConfig;
@@ -30,6 +36,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
   if (roles.includes('ingest')) startIngest(assembly, config, resources);
   if (roles.includes('worker')) resources.use(await startWorker(assembly.context));
   const url = roles.includes('api') ? await startApi(assembly, config, resources) : undefined;
+  if (roles.includes('api')) startUpkeep(assembly, resources);
   options.onReady(url);
   await aborted(signal);
   logger.info('control-plane.stopping');
@@ -44,7 +51,9 @@ function startIngest(
   // Stops with the process, and also when another role cannot be started.
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
-  const uplink = consumeUplink({ connection, intake, concurrency: config.limits.ingestConcurrency, logger }, signal);
+  const { ingestConcurrency: concurrency } = config.limits;
+  const queue = { stream: STREAMS.uplink, consumer: 'ingest', lanes: CENTRE_LANES };
+  const uplink = consumeUplink({ connection, intake, concurrency, logger, ...queue }, signal);
   const monitoring = consumeTelemetry({ connection, telemetry, logger }, signal);
   resources.defer(async () => {
     stop.abort();
@@ -62,6 +71,29 @@ async function startApi(
   serving.catch((error: unknown) => logger.error({ err: error }, 'install.fetch.stopped'));
   const app = resources.adopt(buildApp(context, STAGE_ROUTES), async (open) => open.close());
   return app.listen({ host: config.api.host, port: config.api.port });
+}
+
+/** What follows from facts and may have been cut short by a crash, and what vehicles report in their own time. */
+function startUpkeep({ context, enrolments }: Assembly, resources: AsyncDisposableStack): void {
+  const { ledger, projection, vehicles, logger } = context;
+  const notices = (async () => {
+    await projection.waitFor(await ledger.size());
+    await enrolments.tellAll(projection);
+  })().catch((error: unknown) => logger.warn({ err: error }, 'enrolment.notices.failed'));
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const settling = (async () => {
+    while (!signal.aborted) {
+      await settlePulls({ ledger, projection, vehicles }).catch((error: unknown) =>
+        logger.warn({ err: error }, 'pulls.settle.failed'),
+      );
+      await delay(PULLS_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+    }
+  })();
+  resources.defer(async () => {
+    stop.abort();
+    await Promise.all([notices, settling]);
+  });
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

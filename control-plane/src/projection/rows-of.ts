@@ -4,6 +4,7 @@ import { hashLeaf } from '../ledger/merkle-tree.ts';
 import type { StoredEntry } from '../ports.ts';
 import type { ResolveName } from '../trace/lineage.ts';
 import { lineageOf } from '../trace/lineage-of.ts';
+import { lostRow, pullRow, vehicleRows } from './fleet-rows.ts';
 import { deploymentRows } from './deployment-rows.ts';
 import { row, type TableRow } from './tables.ts';
 
@@ -37,18 +38,10 @@ function factRow({ entry, bytes }: StoredEntry): TableRow {
 
 function entityRows(entry: LedgerEntry): readonly TableRow[] {
   switch (entry.kind) {
-    case 'vehicle.enrolled': {
-      const { vehicleId, publicKey, hardwareRevision, softwareVersion, place } = entry.body;
-      return [
-        row('vehicles', {
-          vehicle_id: vehicleId,
-          public_key: publicKey,
-          hardware_revision: hardwareRevision,
-          software_version: softwareVersion,
-          place,
-        }),
-      ];
-    }
+    case 'vehicle.enrolled':
+    case 'vehicle.renewed':
+    case 'vehicle.revoked':
+      return vehicleRows(entry);
     case 'campaign.published': {
       const { campaign, digest, vehicles, brief } = entry.body;
       return [
@@ -71,6 +64,12 @@ function entityRows(entry: LedgerEntry): readonly TableRow[] {
       const { recording, vehicleId, eventId, code, message, source } = entry.body;
       return [row('quarantine', { recording, vehicle_id: vehicleId, event: eventId, code, message, source })];
     }
+    case 'recording.evicted':
+      return [lostRow(entry.body)];
+    case 'pull.requested':
+    case 'pull.cancelled':
+    case 'pull.finished':
+      return [pullRow(entry)];
     case 'label.assigned':
       return [row('labels', entry.body)];
     default:
@@ -78,15 +77,7 @@ function entityRows(entry: LedgerEntry): readonly TableRow[] {
   }
 }
 
-type AfterData = Exclude<
-  LedgerEntry['kind'],
-  | 'vehicle.enrolled'
-  | 'campaign.published'
-  | 'campaign.ended'
-  | 'recording.accepted'
-  | 'recording.quarantined'
-  | 'label.assigned'
->;
+type AfterData = Exclude<LedgerEntry['kind'], `${'vehicle' | 'pull' | 'campaign' | 'recording' | 'label'}.${string}`>;
 type EntryOf<Kind extends LedgerEntry['kind']> = Extract<LedgerEntry, { readonly kind: Kind }>;
 
 function modelRows(entry: EntryOf<AfterData>): readonly TableRow[] {
@@ -159,6 +150,7 @@ function recordingRow(body: FactBody<'recording.accepted'>): TableRow {
     session: metadata.session.name,
     event: metadata.event?.id ?? null,
     brief: metadata.brief ?? null,
+    pull: metadata.pull ?? null,
     attributes: metadata.session.attributes,
     topics: body.topics,
     metadata,

@@ -4,7 +4,7 @@
  */
 
 /** Change this whenever tables or rows change: a file of another version is dropped and replayed. */
-export const PROJECTION_VERSION = 1;
+export const PROJECTION_VERSION = 2;
 
 /** `json` is a VARCHAR with JSON text, which DuckDB's JSON functions read. */
 export type ColumnType = 'text' | 'integer' | 'real' | 'flag' | 'json';
@@ -32,7 +32,10 @@ export const TABLES = {
     hardware_revision: 'text',
     software_version: 'text',
     place: 'text',
+    expires_at: 'text',
   },
+  /** What stands of a vehicle's key: the newest row counts. */
+  vehicle_keys: { vehicle_id: 'text', public_key: 'text', state: 'text', expires_at: 'text', reason: 'text' },
   campaigns: {
     campaign: 'text',
     version: 'integer',
@@ -54,12 +57,37 @@ export const TABLES = {
     session: 'text',
     event: 'text',
     brief: 'text',
+    pull: 'text',
     attributes: 'json',
     topics: 'json',
     metadata: 'json',
     manifest: 'text',
   },
   quarantine: { recording: 'text', vehicle_id: 'text', event: 'text', code: 'text', message: 'text', source: 'text' },
+  lost_recordings: {
+    vehicle_id: 'text',
+    event: 'text',
+    recording: 'text',
+    size_bytes: 'integer',
+    priority: 'text',
+    session: 'text',
+    campaigns: 'json',
+    start_ns: 'integer',
+    end_ns: 'integer',
+    code: 'text',
+    reason: 'text',
+    lost_at: 'text',
+  },
+  /** One row for each thing that happened to a pull; the newest counts. */
+  pulls: {
+    pull_id: 'text',
+    vehicle_id: 'text',
+    state: 'text',
+    request: 'json',
+    events: 'json',
+    code: 'text',
+    reason: 'text',
+  },
   labels: { recording: 'text', label: 'text', annotator: 'text', method: 'text' },
   feature_sets: { name: 'text', version: 'integer', digest: 'text', document: 'json' },
   datasets: {

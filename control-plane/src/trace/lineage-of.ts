@@ -4,6 +4,7 @@
  */
 import type { FactBody, LedgerEntry } from '@fleetloop/schemas';
 import { edge, lineage, type Lineage, node, nodeId, type ResolveName } from './lineage.ts';
+import { lineageOfFleet } from './lineage-of-fleet.ts';
 import { lineageOfDeployment } from './lineage-of-deployment.ts';
 
 /** The nodes, edges and names of one entry. A digest that nothing stands for yet becomes the node `digest:<digest>`. */
@@ -14,12 +15,14 @@ export function lineageOf(
   const { entry } = stored;
   const find = (name: string): string => resolve(name) ?? (name.startsWith('sha256:') ? `digest:${name}` : name);
   switch (entry.kind) {
-    case 'vehicle.enrolled': {
-      const { vehicleId, hardwareRevision, softwareVersion, place } = entry.body;
-      return lineage([
-        node('vehicle', nodeId.vehicle(vehicleId), vehicleId, { hardwareRevision, softwareVersion, place }),
-      ]);
-    }
+    case 'vehicle.enrolled':
+    case 'vehicle.renewed':
+    case 'vehicle.revoked':
+    case 'recording.evicted':
+    case 'pull.requested':
+    case 'pull.cancelled':
+    case 'pull.finished':
+      return lineageOfFleet(entry, find);
     case 'campaign.published':
       return ofCampaign(entry.body);
     case 'campaign.ended':
@@ -41,13 +44,7 @@ export function lineageOf(
   }
 }
 
-type DataKind =
-  | 'vehicle.enrolled'
-  | 'campaign.published'
-  | 'campaign.ended'
-  | 'recording.accepted'
-  | 'recording.quarantined'
-  | 'label.assigned';
+type DataKind = Extract<LedgerEntry['kind'], `${'vehicle' | 'pull' | 'campaign' | 'recording' | 'label'}.${string}`>;
 type Find = (name: string) => string;
 
 function ofModelling(entry: Exclude<LedgerEntry, { readonly kind: DataKind }>, sequence: number, find: Find): Lineage {
@@ -119,7 +116,10 @@ function ofRecording({ recording, source, messages, metadata }: FactBody<'record
     messages,
     hardwareRevision: metadata.vehicle.hardwareRevision,
   });
-  const brief = metadata.brief === undefined ? [] : [edge(id, 'answers', nodeId.brief(metadata.brief))];
+  const brief = [
+    ...(metadata.brief === undefined ? [] : [edge(id, 'answers', nodeId.brief(metadata.brief))]),
+    ...(metadata.pull === undefined ? [] : [edge(id, 'answers', nodeId.pull(metadata.pull))]),
+  ];
   if (metadata.event === undefined) return lineage([self], [edge(id, 'recorded_by', vehicle), ...brief]);
   const event = nodeId.event(metadata.event.id);
   const { startNs, endNs, triggers, campaigns } = metadata.event;

@@ -1,11 +1,16 @@
 /** Opens source files as drives of the agent. */
-import type { SourceMessage } from '@fleetloop/schemas';
+import type { RecordingClock, SourceMessage } from '@fleetloop/schemas';
 import type { LoadedMapping, Source } from '@fleetloop/schemas/source';
 import { loadMapping, openSource } from '../capture/open-source.ts';
-import type { Drive } from '../ports.ts';
+import type { Drive, DriveDropout } from '../ports.ts';
+
+/** What a recording lists. */
+const CLOCKS_MAX = 256;
+const NS_PER_MS = 1e6;
 
 export type DriveRequest = {
-  readonly mappingPath: string;
+  /** May be left out for files that describe themselves: MCAP, ULog, candump. */
+  readonly mappingPath?: string | undefined;
   /** Files of one session or of several; files that an earlier one brought with it are not opened twice. */
   readonly files: readonly string[];
   readonly session?: string | undefined;
@@ -17,8 +22,8 @@ export type DriveRequest = {
 
 /** Opens what a request names, one drive per session. @throws FleetError SOURCE_*, MAPPING_* */
 export async function* openDrives(request: DriveRequest, signal?: AbortSignal): AsyncGenerator<Drive> {
-  const loaded = await loadMapping(request.mappingPath);
-  const mapping = request.startAt === undefined ? loaded : withEpoch(loaded, request.startAt);
+  const loaded = request.mappingPath === undefined ? undefined : await loadMapping(request.mappingPath);
+  const mapping = loaded === undefined || request.startAt === undefined ? loaded : withEpoch(loaded, request.startAt);
   const shiftTo =
     request.startAt !== undefined && !hasEpoch(mapping) ? BigInt(Date.parse(request.startAt)) * 1_000_000n : undefined;
   const opened = new Set<string>();
@@ -36,27 +41,59 @@ function toDrive(source: Source, request: DriveRequest, shiftTo: bigint | undefi
     session: request.session ?? session,
     attributes: { ...attributes, ...request.attributes },
     channels,
+    isReplayable: true,
     speed: request.speed,
     batches: () => (shiftTo === undefined ? source.batches() : shiftBatches(source.batches(), shiftTo)),
+    clockBetween: () => clocksOf(source),
+    // A drive that was moved in time says nothing of when its recorder could not keep up.
+    dropoutsBetween: (startNs, endNs) => (shiftTo === undefined ? dropoutsOf(source, startNs, endNs) : []),
   };
 }
 
-type Time = { readonly kind: string; readonly epoch?: string | undefined };
-
-const takesEpoch = (time: Time): boolean => time.kind !== 'iso8601';
-
-function timesOf({ mapping }: LoadedMapping): readonly Time[] {
-  return mapping.format === 'csv' ? mapping.files.map((file) => file.time) : [mapping.time];
+/** How stamps with a clock of their own were converted, as far as the source has been read. */
+function clocksOf(source: Source): Partial<RecordingClock> {
+  const sources = source
+    .report()
+    .clocks.flatMap(({ topics, kind, offsetNs, uncertaintyNs }) =>
+      topics.map((topic) => ({ topic, kind, offsetNs: offsetNs.toString(), uncertaintyNs: uncertaintyNs.toString() })),
+    );
+  return sources.length === 0 ? {} : { sources: sources.slice(0, CLOCKS_MAX) };
 }
 
-const hasEpoch = (loaded: LoadedMapping): boolean => timesOf(loaded).every(takesEpoch);
+function dropoutsOf(source: Source, startNs: bigint, endNs: bigint): readonly DriveDropout[] {
+  return source.report().dropouts.flatMap(({ atNs, durationMs }) => {
+    const fromNs = atNs - BigInt(Math.round(durationMs * NS_PER_MS));
+    return fromNs <= endNs && atNs >= startNs ? [{ fromNs, toNs: atNs }] : [];
+  });
+}
+
+type Time = { readonly kind?: string; readonly epoch?: string | undefined };
+
+/** Stamps that count from a start which the mapping names; texts name their own time, and recordings count from their clock's. */
+const takesEpoch = ({ kind }: Time): boolean => kind !== undefined && !/8601$|^localDayMonth$|^timestamp$/.test(kind);
+
+function timesOf({ mapping }: LoadedMapping): readonly Time[] {
+  return 'files' in mapping ? mapping.files.map((file) => file.time) : [mapping.time];
+}
+
+const hasEpoch = (loaded: LoadedMapping | undefined): boolean =>
+  loaded !== undefined && timesOf(loaded).every(takesEpoch);
 
 function withEpoch({ mapping, folder }: LoadedMapping, epoch: string): LoadedMapping {
-  if (mapping.format === 'npy') return { folder, mapping: { ...mapping, time: { ...mapping.time, epoch } } };
-  const files = mapping.files.map((file) =>
-    takesEpoch(file.time) ? { ...file, time: { ...file.time, epoch } } : file,
-  );
-  return { folder, mapping: { ...mapping, files } };
+  switch (mapping.format) {
+    case 'csv':
+      return { folder, mapping: { ...mapping, files: mapping.files.map((file) => fileWithEpoch(file, epoch)) } };
+    case 'parquet':
+      return { folder, mapping: { ...mapping, files: mapping.files.map((file) => fileWithEpoch(file, epoch)) } };
+    case 'npy':
+      return { folder, mapping: { ...mapping, time: { ...mapping.time, epoch } } };
+    default:
+      return { folder, mapping };
+  }
+}
+
+function fileWithEpoch<T extends { readonly time: Time }>(file: T, epoch: string): T {
+  return takesEpoch(file.time) ? { ...file, time: { ...file.time, epoch } } : file;
 }
 
 /** Moves all stamps so that the first message falls on `startNs`. */

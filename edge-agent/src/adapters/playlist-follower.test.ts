@@ -5,7 +5,8 @@ import type { SourceMessage } from '@fleetloop/schemas';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Drive } from '../ports.ts';
 import { PlaylistFollower } from './playlist-follower.ts';
-import { SpoolFolder } from './spool-folder.ts';
+import { DurableFiles } from '../spool/durable-files.ts';
+import { NodeDisk } from './node-disk.ts';
 import { systemClock } from './system-clock.ts';
 
 let root: string;
@@ -32,7 +33,7 @@ beforeEach(async () => {
 afterEach(async () => rm(root, { recursive: true, force: true }));
 
 const open = async (): Promise<PlaylistFollower> =>
-  PlaylistFollower.open({ path, files: new SpoolFolder(root), clock: systemClock });
+  PlaylistFollower.open({ path, files: new DurableFiles(new NodeDisk(), root), clock: systemClock });
 const line = (name: string, more: object = {}): string =>
   `${JSON.stringify({ mapping: 'mapping.json', files: [`drive_${name}.csv`], speed: 0, ...more })}\n`;
 

@@ -3,7 +3,8 @@ import { open, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { FleetError } from '@fleetloop/schemas';
 import { z } from 'zod';
-import type { AgentClock, Drive, DriveSource, SpoolFiles } from '../ports.ts';
+import type { AgentClock, Drive, DriveSource } from '../ports.ts';
+import type { DurableFiles } from '../spool/durable-files.ts';
 import { openDrives } from './drive-sources.ts';
 
 export const POLL_INTERVAL_MS = 100;
@@ -27,7 +28,7 @@ const Cursor = z.strictObject({ linesDone: z.int().min(0) });
 
 export type PlaylistFollowerOptions = {
   readonly path: string;
-  readonly files: SpoolFiles;
+  readonly files: Pick<DurableFiles, 'readText' | 'writeText'>;
   readonly clock: AgentClock;
 };
 

@@ -1,43 +1,51 @@
-/** One vehicle: drives go in, events go out, desired state is followed, health is told. Composes the stages and owns their lives. */
-import { FleetError, type ReportedState, subjects, type VehicleId } from '@fleetloop/schemas';
+/** One vehicle: drives go in, recordings go out, desired state is followed, health is told. Composes the stages and owns their lives. */
+import { type AgentQuestion, FleetError, type ReportedState, subjects, type VehicleId } from '@fleetloop/schemas';
 import { DesiredFollower } from '../assign/desired-follower.ts';
 import { DirectorHandOver } from '../assign/director-hand-over.ts';
 import { StateReporter } from '../assign/state-reporter.ts';
+import type { AgentStatus, PublishedReport } from '../health/agent-status.ts';
 import { encodeHeartbeat, HEARTBEAT_INTERVAL_MS } from '../health/heartbeat.ts';
 import { InferenceTelemetry } from '../health/inference-telemetry.ts';
-import type {
-  AgentClock,
-  AgentLogger,
-  Drive,
-  DriveSource,
-  InferenceResult,
-  ModelRuntime,
-  SpoolFiles,
-  VehicleLink,
-  VehicleSigner,
-} from '../ports.ts';
-import type { RecordedEvent } from '../record/event-recorder.ts';
+import { type Plain, toPlain } from '../health/plain.ts';
+import type { AgentClock, AgentLogger, Disk, DriveSource, ModelRuntime, VehicleLink, VehicleSigner } from '../ports.ts';
+import { DiskRing, type DiskRingLimits } from '../record/disk-ring.ts';
+import { PullDesk } from '../record/pull-desk.ts';
+import type { Redactor } from '../record/redactor.ts';
+import type { DurableFiles } from '../spool/durable-files.ts';
 import { Spool } from '../spool/spool.ts';
+import type { SpoolLimits } from '../spool/spool-space.ts';
+import type { NetworkClassSource } from '../uplink/network-class.ts';
 import { Uplink } from '../uplink/uplink.ts';
+import type { UplinkConfig } from '../uplink/uplink-config.ts';
+import { AgentExplainer } from './agent-explainer.ts';
 import { CaptureLine } from './capture-line.ts';
-import { DrivePace } from './drive-pace.ts';
+import { DriveRunner } from './drive-runner.ts';
+import { RecordingKeeper } from './recording-keeper.ts';
 
-/** Tries to write an event before it is given up, and the wait between them, ms. */
-const WRITE_TRIES_MAX = 5;
-const WRITE_RETRY_MS = 500;
+/** How long a stop waits for the last report. */
+const LAST_REPORT_MS = 1_000;
 
 export type VehicleAgentOptions = {
   readonly vehicleId: VehicleId;
   readonly hardwareRevision: string;
   readonly softwareVersion: string;
-  readonly spoolQuotaBytes: number;
+  readonly attributes: Readonly<Record<string, string | number>>;
+  readonly disk: Disk;
+  /** Folders of the spool and of the ring, absolute. */
+  readonly folders: { readonly spool: string; readonly ring: string };
+  readonly spoolLimits: SpoolLimits;
   readonly ringBytesMax: number;
-  readonly files: SpoolFiles;
+  readonly ringLimits: Partial<DiskRingLimits>;
   /** Small files of the agent beside the spool. */
-  readonly stateFiles: SpoolFiles;
+  readonly stateFiles: DurableFiles;
   readonly link: VehicleLink;
   readonly signer: VehicleSigner;
+  readonly uplinkConfig: UplinkConfig;
+  readonly network?: NetworkClassSource;
   readonly drives: DriveSource;
+  /** What live publishers have sent, for the status; undefined for a playlist. */
+  readonly published?: PublishedReport;
+  readonly redactor?: Redactor;
   readonly runtime: ModelRuntime;
   readonly clock: AgentClock;
   readonly logger: AgentLogger;
@@ -48,71 +56,118 @@ export class VehicleAgent {
   readonly #options: VehicleAgentOptions;
   readonly #line: CaptureLine;
   readonly #spool: Spool;
+  readonly #ring: DiskRing;
+  readonly #keeper: RecordingKeeper;
+  readonly #runner: DriveRunner;
+  readonly #pulls: PullDesk;
   readonly #uplink: Uplink;
   readonly #telemetry: InferenceTelemetry;
   readonly #follower: DesiredFollower;
   readonly #director: DirectorHandOver;
   readonly #reporter: StateReporter;
-  #messages = 0;
+  readonly #explainer: AgentExplainer;
+  readonly #stopping = new AbortController();
   #inferences = 0;
 
-  private constructor(options: VehicleAgentOptions, spool: Spool) {
-    const { vehicleId, hardwareRevision, softwareVersion, ringBytesMax, link, clock, logger, runtime } = options;
+  private constructor(options: VehicleAgentOptions, spool: Spool, ring: DiskRing) {
+    const { vehicleId, hardwareRevision, link, clock, logger, runtime, signer, drives, stateFiles } = options;
     this.#options = options;
     this.#spool = spool;
-    const software = { name: 'fleetloop-agent', version: softwareVersion };
-    this.#line = new CaptureLine({ vehicle: { id: vehicleId, hardwareRevision }, software, ringBytesMax });
-    this.#uplink = new Uplink({ vehicleId, spool, link, signer: options.signer, clock, logger });
-    this.#telemetry = new InferenceTelemetry({ vehicleId, hardwareRevision, link, clock, logger });
-    this.#director = new DirectorHandOver(runtime, logger);
-    this.#reporter = new StateReporter({ vehicleId, link, clock, logger, state: () => this.report() });
-    this.#follower = new DesiredFollower({
-      vehicleId,
-      link,
-      files: options.stateFiles,
+    this.#ring = ring;
+    this.#line = this.#makeLine();
+    this.#keeper = new RecordingKeeper({
+      spool,
       clock,
       logger,
-      onDesired: (desired) => {
-        this.#line.campaigns.apply(desired.campaigns, desired.refused);
-        for (const refused of this.#line.campaigns.refused) logger.warn(refused, 'campaign.refused');
-        this.#director.take(desired.director);
-        this.#reporter.changed();
-      },
+      onKept: async ({ campaignIds, endNs }, sizeBytes) => this.#line.campaigns.recorded(campaignIds, sizeBytes, endNs),
     });
+    this.#telemetry = new InferenceTelemetry({ vehicleId, hardwareRevision, link, clock, logger });
+    this.#runner = new DriveRunner({
+      drives,
+      runtime,
+      clock,
+      logger,
+      line: this.#line,
+      keeper: this.#keeper,
+      onInference: (result) => {
+        this.#inferences += 1;
+        this.#telemetry.add(result, runtime.deadlineMisses);
+      },
+      onDrive: () => this.#reporter.changed(),
+    });
+    this.#pulls = this.#makePulls();
+    const { uplinkConfig: config, network } = options;
+    this.#uplink = new Uplink({
+      vehicleId,
+      spool,
+      link,
+      signer,
+      clock,
+      logger,
+      config,
+      files: stateFiles,
+      ...(network === undefined ? {} : { network }),
+    });
+    this.#director = new DirectorHandOver(runtime, logger);
+    this.#reporter = new StateReporter({ vehicleId, link, clock, logger, state: () => this.report() });
+    this.#follower = this.#makeFollower();
+    this.#explainer = this.#makeExplainer();
     spool.onChange(() => this.#reporter.changed());
     runtime.onChange(() => this.#reporter.changed());
   }
 
-  /** Opens the spool and takes up the state of the last run. @throws FleetError SPOOL_CORRUPT, RECORD_WRITE */
+  /**
+   * Opens the ring and takes up the state of the last run. Capture need not wait until the index of a full spool is read: what it
+   * gives out waits for it. @throws FleetError SPOOL_CORRUPT, RECORD_WRITE
+   */
   static async open(options: VehicleAgentOptions): Promise<VehicleAgent> {
-    const { files, clock, logger, spoolQuotaBytes } = options;
-    const spool = await Spool.open({ files, clock, logger, quotaBytes: spoolQuotaBytes });
-    const agent = new VehicleAgent(options, spool);
-    await agent.#follower.restore();
+    const { disk, folders, clock, logger, spoolLimits, ringLimits } = options;
+    const spool = Spool.begin({ disk, root: folders.spool, clock, logger, limits: spoolLimits });
+    const ring = await DiskRing.open({ disk, root: folders.ring, clock, logger, limits: ringLimits });
+    const agent = new VehicleAgent(options, spool, ring);
+    await agent.#restore();
     return agent;
   }
 
-  /** Works until the signal is aborted; then stops between two messages and tells the rest. */
+  /**
+   * Works until the signal is aborted; then stops between two messages and tells the rest.
+   * @throws FleetError SPOOL_CORRUPT, RECORD_WRITE
+   */
   async run(signal: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
     const parts = [
-      this.#uplink.run(either),
+      this.#runner.run(either),
       this.#follower.run(either),
-      this.#reporter.run(either),
       this.#telemetry.run(either),
-      this.#beat(either),
-      this.#drive(either),
+      // What they tell of the spool must be true.
+      this.#spool.opened.then(async () =>
+        Promise.all([this.#uplink.run(either), this.#reporter.run(either), this.#beat(either)]),
+      ),
     ];
     try {
       await Promise.all(parts);
     } finally {
       failed.abort();
+      this.#stopping.abort();
       await Promise.allSettled(parts);
       await this.#director.close();
-      await this.#telemetry.flush();
-      await this.#reporter.report();
+      await this.#pulls.idle();
+      await this.#keeper.idle();
+      await this.#ring.close();
+      await this.#spool.close();
+      await this.#tellTheRest();
     }
+  }
+
+  /** Answers a question of a person or of the cloud. @throws FleetError NOT_FOUND */
+  async answer(question: AgentQuestion): Promise<Plain> {
+    if (question.kind === 'why') await this.#spool.opened;
+    return toPlain(question.kind === 'status' ? this.#explainer.status() : this.#explainer.why(question.subject));
+  }
+
+  status(): AgentStatus {
+    return this.#explainer.status();
   }
 
   /** What the vehicle has, as it is reported. */
@@ -128,94 +183,111 @@ export class VehicleAgent {
       campaigns: this.#line.campaigns.report(),
       model: runtime.report(),
       uplink: this.#spool.counts(),
-      source: { sessionsDone: drives.finishedCount, messages: this.#messages, atEnd: drives.isAtEnd },
+      pulls: [...this.#pulls.report()],
+      disk: this.#spool.diskState(),
+      channels: [...this.#line.monitor.report()],
+      source: { sessionsDone: drives.finishedCount, messages: this.#runner.messages, atEnd: drives.isAtEnd },
       rssBytes: rssBytes(),
     };
   }
 
-  async #drive(signal: AbortSignal): Promise<void> {
-    const { drives, logger } = this.#options;
-    while (!signal.aborted) {
-      try {
-        const drive = await drives.next(signal);
-        if (drive === undefined) break;
-        if (!(await this.#driveOnce(drive, signal))) break;
-      } catch (error) {
-        if (signal.aborted) break;
-        // A drive that cannot be read is over; its open events were closed by what could be read.
+  #makeLine(): CaptureLine {
+    const { vehicleId, hardwareRevision, softwareVersion, ringBytesMax, redactor, stateFiles, logger } = this.#options;
+    return new CaptureLine({
+      vehicle: { id: vehicleId, hardwareRevision },
+      software: { name: 'fleetloop-agent', version: softwareVersion },
+      ringBytesMax,
+      disk: this.#ring,
+      campaigns: {
+        vehicle: { ...this.#options.attributes, vehicleId, hardwareRevision, softwareVersion },
+        files: stateFiles,
+        onTransition: (campaign) => {
+          logger.info(campaign, `campaign.${campaign.state}`);
+          this.#reporter?.changed();
+        },
+      },
+      ...(redactor === undefined ? {} : { redactor }),
+    });
+  }
+
+  #makePulls(): PullDesk {
+    const { stateFiles: files, logger } = this.#options;
+    return new PullDesk({
+      claimRange: async (pull) => this.#line.recorder.claimRange(pull),
+      keep: async (effects) => {
+        await this.#keeper.take(effects);
+        await this.#keeper.idle();
+      },
+      explain: (eventId) => this.#spool.explain(eventId),
+      giveUp: async (eventId, code, reason) => this.#spool.giveUp(eventId, code, reason),
+      files,
+      logger,
+      onChange: () => this.#reporter.changed(),
+    });
+  }
+
+  #makeFollower(): DesiredFollower {
+    const { vehicleId, link, stateFiles: files, clock, logger } = this.#options;
+    return new DesiredFollower({
+      vehicleId,
+      link,
+      files,
+      clock,
+      logger,
+      onDesired: (desired) => {
+        this.#line.campaigns.apply(desired.campaigns, desired.refused);
+        this.#pulls.apply(desired.pulls);
+        this.#director.take(desired.director);
+        this.#reporter.changed();
+      },
+    });
+  }
+
+  #makeExplainer(): AgentExplainer {
+    const { published, redactor, runtime, drives } = this.#options;
+    return new AgentExplainer({
+      options: this.#options,
+      line: this.#line,
+      keeper: this.#keeper,
+      runner: this.#runner,
+      spool: this.#spool,
+      uplink: this.#uplink,
+      pulls: this.#pulls,
+      follower: this.#follower,
+      runtime,
+      drives,
+      redactor,
+      published,
+      inferences: () => this.#inferences,
+    });
+  }
+
+  /** What the last run has left: campaigns, budgets, pulls, and the events that a power cut found open. */
+  async #restore(): Promise<void> {
+    const { logger } = this.#options;
+    for (const restored of [this.#line.campaigns.restore(), this.#pulls.restore()]) {
+      await restored.catch((error: unknown) => {
         const { code, message } = FleetError.from(error);
-        logger.error({ code, message }, 'capture.drive.failed');
-      }
-      await drives.finished();
-      this.#reporter.changed();
+        logger.error({ code, message }, 'agent.state.unreadable');
+      });
     }
-    this.#reporter.changed();
+    const recovered = await this.#line.recorder.recover();
+    if (recovered.length > 0) logger.info({ events: recovered.length }, 'record.events.recovered');
+    void this.#keeper.take(recovered);
+    // Beside the capture that begins: nothing of the last run can be extended any more once its events are on disk.
+    void this.#keeper
+      .idle()
+      .then(async () => this.#spool.settleResumed(this.#stopping.signal))
+      .catch((error: unknown) => logger.error({ reason: FleetError.from(error).message }, 'spool.settle.failed'));
+    await this.#follower.restore();
   }
 
-  /** Returns false when it was stopped on the way: then the drive comes again from its start. */
-  async #driveOnce(drive: Drive, signal: AbortSignal): Promise<boolean> {
-    const { runtime, clock, logger } = this.#options;
-    const pace = new DrivePace(drive.speed, clock);
-    this.#line.startSession(drive);
-    logger.info({ session: drive.session, speed: drive.speed }, 'capture.drive.started');
-    try {
-      for await (const batch of drive.batches(signal)) {
-        for (const message of batch) {
-          await pace.waitFor(message.logTimeNs, signal);
-          if (signal.aborted) return false;
-          this.#messages += 1;
-          await this.#infer(await runtime.push(message, drive.session));
-          await this.#keep(this.#line.push(message), signal);
-        }
-        await clock.wait(0);
-      }
-      if (signal.aborted) return false;
-    } finally {
-      const last = await runtime.endSession();
-      if (signal.aborted) this.#line.recorder.abandonSession();
-      else {
-        await this.#infer(last);
-        await this.#keep(this.#line.recorder.endSession(), signal);
-      }
-    }
-    logger.info({ session: drive.session, messages: this.#messages }, 'capture.drive.finished');
-    return true;
-  }
-
-  async #infer(results: readonly InferenceResult[]): Promise<void> {
-    for (const result of results) {
-      this.#inferences += 1;
-      this.#telemetry.add(result, this.#options.runtime.deadlineMisses);
-      await this.#keep(this.#line.pushInference(result));
-    }
-  }
-
-  async #keep(events: readonly RecordedEvent[], signal?: AbortSignal): Promise<void> {
-    for (const event of events) await this.#keepOne(event, signal);
-  }
-
-  /** A disk that refuses is asked again; then the event is named as lost. */
-  async #keepOne(event: RecordedEvent, signal: AbortSignal | undefined): Promise<void> {
-    const { clock, logger } = this.#options;
-    const { id: eventId, priority, session } = event;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const added = await this.#spool.add(event);
-        logger.info(
-          { eventId, session, priority, messages: event.messages.length, triggers: event.window.triggers.length },
-          `record.event.${added}`,
-        );
-        return;
-      } catch (error) {
-        const { code, message } = FleetError.from(error);
-        logger.error(
-          { eventId, attempt, code, message },
-          attempt < WRITE_TRIES_MAX ? 'record.event.unwritten' : 'record.event.lost',
-        );
-        if (attempt >= WRITE_TRIES_MAX) return;
-        await clock.wait(WRITE_RETRY_MS, signal);
-      }
-    }
+  /** Behind a chunk on a slow link an answer takes long; a stop does not wait for it. */
+  async #tellTheRest(): Promise<void> {
+    const timer = new AbortController();
+    const told = this.#telemetry.flush().then(async () => this.#reporter.report());
+    await Promise.race([told, this.#options.clock.wait(LAST_REPORT_MS, timer.signal)]);
+    timer.abort();
   }
 
   async #beat(signal: AbortSignal): Promise<void> {
@@ -238,7 +310,7 @@ export class VehicleAgent {
       vehicleId,
       atMs: clock.nowMs(),
       rssBytes: rssBytes(),
-      messagesCaptured: this.#messages,
+      messagesCaptured: this.#runner.messages,
       recordingsSpooled: spooled,
       spooledBytes,
       activeBundle: slots.find((slot) => slot.slot === activeSlot)?.bundle ?? '',

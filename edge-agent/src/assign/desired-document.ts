@@ -1,9 +1,20 @@
 /** Reads a desired state so that one bad campaign is refused by itself and does not take the others with it. */
-import { type Campaign, DesiredState, type DsseEnvelope, FleetError, parseCampaign } from '@fleetloop/schemas';
+import {
+  type Campaign,
+  DesiredState,
+  type DsseEnvelope,
+  FleetError,
+  parseCampaign,
+  PullRequest,
+} from '@fleetloop/schemas';
 import { z } from 'zod';
 
 const CAMPAIGNS_MAX = 64;
-const Tolerant = DesiredState.extend({ campaigns: z.array(z.unknown()).max(CAMPAIGNS_MAX) });
+const PULLS_MAX = 64;
+const Tolerant = DesiredState.extend({
+  campaigns: z.array(z.unknown()).max(CAMPAIGNS_MAX),
+  pulls: z.array(z.unknown()).max(PULLS_MAX).default([]),
+});
 
 export type RefusedCampaign = {
   readonly id: string;
@@ -17,6 +28,8 @@ export type DesiredDocument = {
   readonly campaigns: readonly Campaign[];
   readonly refused: readonly RefusedCampaign[];
   readonly director: DsseEnvelope | null;
+  /** Those that are valid; the cloud sees the others as never received. */
+  readonly pulls: readonly PullRequest[];
 };
 
 /**
@@ -45,7 +58,8 @@ export function parseDesired(text: string, vehicleId: string): DesiredDocument {
       refused.push(refuseCampaign(candidate, FleetError.from(error, 'CAMPAIGN_INVALID')));
     }
   }
-  return { version, campaigns, refused, director };
+  const pulls = parsed.data.pulls.flatMap((candidate) => PullRequest.safeParse(candidate).data ?? []);
+  return { version, campaigns, refused, director, pulls };
 }
 
 /** The refusal of a campaign, as it is reported. */

@@ -1,6 +1,7 @@
 /** Follows the vehicle's desired state: what was known at the last run, then live, then read again at each connection and from time to time. */
 import { FleetError, subjects, type VehicleId } from '@fleetloop/schemas';
-import type { AgentClock, AgentLogger, SpoolFiles, VehicleLink } from '../ports.ts';
+import type { AgentClock, AgentLogger, VehicleLink } from '../ports.ts';
+import type { DurableFiles } from '../spool/durable-files.ts';
 import { type DesiredDocument, parseDesired } from './desired-document.ts';
 
 /** The document is the truth and deltas an optimisation: a message that was lost is made up for by this, ms. */
@@ -12,7 +13,7 @@ const STORED_NAME = 'desired.json';
 export type DesiredFollowerOptions = {
   readonly vehicleId: VehicleId;
   readonly link: VehicleLink;
-  readonly files: Pick<SpoolFiles, 'readText' | 'writeText'>;
+  readonly files: Pick<DurableFiles, 'readText' | 'writeText'>;
   readonly clock: AgentClock;
   readonly logger: AgentLogger;
   /** Called with each newer document, one at a time and in order of versions. */

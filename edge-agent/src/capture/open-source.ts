@@ -21,8 +21,9 @@ export async function loadMapping(path: string): Promise<LoadedMapping> {
   return { mapping: parseMappingText(text, path), folder: dirname(path) };
 }
 
-export type OpenSourceOptions = LoadedMapping & {
-  /** A CSV file (plain or `.zst`) of the session, or the folder of its arrays. */
+/** The mapping may be left out for files that describe themselves: MCAP, ULog, candump. */
+export type OpenSourceOptions = Partial<LoadedMapping> & {
+  /** A file of the session (plain or `.zst`), or the folder of its arrays. */
   readonly sourcePath: string;
   readonly signal?: AbortSignal;
 };

@@ -89,19 +89,25 @@ class VehicleModels implements ModelRuntime {
     }
   }
 
-  async push(message: SourceMessage, session: string): Promise<readonly InferenceResult[]> {
-    const former = session === this.#session ? NONE : await this.endSession();
-    this.#session = session;
+  push(message: SourceMessage, session: string): readonly InferenceResult[] | Promise<readonly InferenceResult[]> {
+    if (session !== this.#session) return this.#pushFirst(message, session);
     const active = this.#active;
     const shadow = this.#shadow;
+    if (active === null && shadow === null) return NONE;
     const activeWindows = active === null ? [] : this.#feed(active, (model) => model.push(message));
     const shadowWindows = shadow === null ? [] : this.#feed(shadow, (model) => model.push(message));
-    if (activeWindows.length === 0 && shadowWindows.length === 0) return former;
-    return [
-      ...former,
+    if (activeWindows.length === 0 && shadowWindows.length === 0) return NONE;
+    const inferred = async (): Promise<readonly InferenceResult[]> => [
       ...(await this.#inferAll(active, activeWindows)),
       ...(await this.#inferAll(shadow, shadowWindows)),
     ];
+    return inferred();
+  }
+
+  async #pushFirst(message: SourceMessage, session: string): Promise<readonly InferenceResult[]> {
+    const former = await this.endSession();
+    this.#session = session;
+    return [...former, ...(await this.push(message, session))];
   }
 
   async endSession(): Promise<readonly InferenceResult[]> {

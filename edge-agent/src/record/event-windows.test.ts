@@ -6,10 +6,12 @@ import {
   completeWindows,
   type EventWindow,
   type EventWindows,
+  nextCompletionNs,
   NO_WINDOWS,
   splitWindows,
   TRIGGERS_PER_EVENT_MAX,
   type WindowClaim,
+  withoutRecorded,
 } from './event-windows.ts';
 
 const NO_LIMIT = 1_000_000n;
@@ -142,5 +144,36 @@ describe('event windows', () => {
     expect(split.events.map(plain)).toEqual([{ start: 5, end: 15, triggers: [10] }]);
     expect(split.state.pending.map(plain)).toEqual([{ start: 16, end: 30, triggers: [] }]);
     expect(split.state.pending[0]).toMatchObject({ continuesNs: 10n, campaignIds: ['c5'] });
+  });
+
+  it('never complete before the time that is given as the next', () => {
+    fc.assert(
+      fc.property(claims, fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 15 }), (list, limit, preMax) => {
+        const state = list.reduce(
+          (windows, each) => claimWindow(windows, { ...each, eventNsMax: BigInt(limit) }),
+          NO_WINDOWS,
+        );
+        const next = nextCompletionNs(state, BigInt(preMax)) ?? 0n;
+        for (let now = -20n; now < next; now += 1n)
+          expect(completeWindows(state, now, BigInt(preMax)).events).toEqual([]);
+      }),
+    );
+  });
+
+  it('are left with what is not recorded, each moment once', () => {
+    const interval = fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 12 }));
+    fc.assert(
+      fc.property(fc.array(interval, { maxLength: 5 }), (list) => {
+        const [event] = claimWindow(NO_WINDOWS, claim(15, 10, 10)).pending as [EventWindow];
+        const recorded = list.map(([from, length]) => ({ startNs: BigInt(from), endNs: BigInt(from + length) }));
+        const moments = withoutRecorded(event, recorded).flatMap((part) =>
+          Array.from({ length: Number(part.endNs - part.startNs) + 1 }, (_, index) => Number(part.startNs) + index),
+        );
+        const expected = Array.from({ length: 21 }, (_, index) => 5 + index).filter(
+          (moment) => !list.some(([from, length]) => from <= moment && moment <= from + length),
+        );
+        expect(moments).toEqual(expected);
+      }),
+    );
   });
 });

@@ -123,6 +123,42 @@ export function splitWindows(state: EventWindows, nowNs: bigint): Completed {
   return { state: { pending }, events };
 }
 
+/** The recordings of an event that reaches to its end: one, or several when the chain is over its maximum. */
+export function partsOf(event: EventWindow): readonly EventWindow[] {
+  const { whole, rest } = cutChain(event, event.endNs);
+  return [...whole, rest];
+}
+
+/** The earliest time at which `completeWindows` can take something out; undefined when nothing waits. */
+export function nextCompletionNs(state: EventWindows, preNsMax: bigint): bigint | undefined {
+  let next: bigint | undefined;
+  for (const { startNs, endNs, eventNsMax, triggers } of state.pending) {
+    const overflow = triggers[TRIGGERS_PER_EVENT_MAX]?.timeNs;
+    const lengthNs = startNs + eventNsMax;
+    const cutNs = overflow !== undefined && overflow < lengthNs ? overflow : lengthNs;
+    const dueNs = min(endNs + 1n, cutNs) + preNsMax;
+    if (next === undefined || dueNs < next) next = dueNs;
+  }
+  return next;
+}
+
+/** What is left of an event without what is recorded already, in order of time. */
+export function withoutRecorded(
+  event: EventWindow,
+  recorded: readonly { readonly startNs: bigint; readonly endNs: bigint }[],
+): readonly EventWindow[] {
+  let left: readonly EventWindow[] = [event];
+  for (const { startNs, endNs } of recorded) {
+    left = left.flatMap((part) => {
+      if (endNs < part.startNs || startNs > part.endNs) return [part];
+      const head = startNs > part.startNs ? [cutAt(part, startNs).head] : [];
+      const tail = endNs < part.endNs ? [cutAt(part, endNs + 1n).tail] : [];
+      return [...head, ...tail];
+    });
+  }
+  return left;
+}
+
 /** Cuts parts of the maximal length off while they end at or before `settledNs`. */
 function cutChain(event: EventWindow, settledNs: bigint): { whole: EventWindow[]; rest: EventWindow } {
   const whole: EventWindow[] = [];

@@ -1,83 +1,60 @@
-import type { OpaqueChannel, SourceMessage } from '@fleetloop/schemas';
 import { describe, expect, it } from 'vitest';
-import { countLosses, findGaps, GAPS_PER_TOPIC_MAX } from './gaps.ts';
+import { findSilences, GAPS_PER_TOPIC_MAX, type Span } from './gaps.ts';
+import { TopicTimes } from './topic-times.ts';
 
-const channel = (topic: string, rateHz?: number): OpaqueChannel => ({
-  kind: 'opaque',
-  topic,
-  schemaName: 'x',
-  ...(rateHz === undefined ? {} : { rateHz }),
-});
 const NS = 1_000_000_000;
 
-function at(on: OpaqueChannel, seconds: readonly number[]): SourceMessage[] {
-  return seconds.map((second, sequence) => ({
-    kind: 'opaque',
-    channel: on,
-    sequence,
-    logTimeNs: BigInt(Math.round(second * NS)),
-    publishTimeNs: 0n,
-    data: new Uint8Array(),
-  }));
-}
-const interval = (from: number, to: number): { startNs: bigint; endNs: bigint } => ({
-  startNs: BigInt(from * NS),
-  endNs: BigInt(to * NS),
-});
+const at = (seconds: readonly number[]): Float64Array =>
+  Float64Array.from(seconds, (second) => Math.round(second * NS));
+const interval = (from: number, to: number): Span => ({ start: from * NS, end: to * NS });
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
-const seconds = (gap: { topic: string; fromNs: bigint; toNs: bigint }): [string, number, number] => [
-  gap.topic,
-  Number(gap.fromNs) / NS,
-  Number(gap.toNs) / NS,
-];
+const seconds = (silence: Span): [number, number] => [silence.start / NS, silence.end / NS];
 
 describe('gaps', () => {
   it('finds a silence of more than three periods of the declared rate and no shorter one', () => {
-    const a = channel('/a', 1);
-    expect(findGaps(at(a, [0, 1, 2, 5, 6, 7, 11, 12]), interval(0, 12), [a]).map(seconds)).toEqual([['/a', 7, 11]]);
+    expect(findSilences(at([0, 1, 2, 5, 6, 7, 11, 12]), 1, interval(0, 12)).map(seconds)).toEqual([[7, 11]]);
   });
 
   it('sees a channel with a rate that is silent at the edges or throughout', () => {
-    const [a, b] = [channel('/a', 1), channel('/b', 10)];
-    expect(findGaps(at(a, range(5, 10)), interval(0, 15), [a, b]).map(seconds)).toEqual([
-      ['/a', 0, 5],
-      ['/a', 10, 15],
-      ['/b', 0, 15],
+    expect(findSilences(at(range(5, 10)), 1, interval(0, 15)).map(seconds)).toEqual([
+      [0, 5],
+      [10, 15],
     ]);
+    expect(findSilences(at([]), 10, interval(0, 15)).map(seconds)).toEqual([[0, 15]]);
   });
 
   it('measures a channel without a rate against its own usual period', () => {
-    const a = channel('/a');
-    expect(findGaps(at(a, [...range(0, 10), ...range(17, 30)]), interval(0, 30), [a]).map(seconds)).toEqual([
-      ['/a', 10, 17],
+    expect(findSilences(at([...range(0, 10), ...range(17, 30)]), undefined, interval(0, 30)).map(seconds)).toEqual([
+      [10, 17],
     ]);
-    expect(findGaps(at(a, [0, 10]), interval(0, 30), [a])).toEqual([]);
+    expect(findSilences(at([0, 10]), undefined, interval(0, 30))).toEqual([]);
   });
 
   it('does not take the pauses between the bursts of a bus for gaps', () => {
-    const bus = channel('/can/0/raw');
     const bursts = range(0, 300).flatMap((burst) => [0, 0.0001, 0.0002, 0.0003].map((offset) => burst * 0.01 + offset));
     const broken = bursts.filter((time) => time < 1 || time > 1.5);
-    expect(findGaps(at(bus, bursts), interval(0, 3), [bus])).toEqual([]);
-    expect(findGaps(at(bus, broken), interval(0, 3), [bus])).toHaveLength(1);
+    expect(findSilences(at(bursts), undefined, interval(0, 3))).toEqual([]);
+    expect(findSilences(at(broken), undefined, interval(0, 3))).toHaveLength(1);
   });
 
   it('names no more than the maximum per topic, the longest', () => {
-    const a = channel('/a', 1);
     const times = range(0, 200).map((index) => index * 4 + (index > 100 ? 1 : 0));
-    const gaps = findGaps(at(a, times), interval(0, 801), [a]);
+    const gaps = findSilences(at(times), 1, interval(0, 801));
     expect(gaps).toHaveLength(GAPS_PER_TOPIC_MAX);
-    expect(gaps.map(seconds)).toContainEqual(['/a', 400, 405]);
+    expect(gaps.map(seconds)).toContainEqual([400, 405]);
   });
 });
 
 describe('losses', () => {
-  it('counts what the sequence jumps over, per topic, and nothing when it stands still or goes back', () => {
-    const a = channel('/a');
-    const sequences = [0, 1, 4, 5, 5, 3, 6];
-    const messages = at(a, range(0, 6)).map(
-      (message, index): SourceMessage => ({ ...message, sequence: sequences[index] ?? 0 }),
-    );
-    expect(countLosses([...messages, ...at(channel('/b'), [1, 2, 3])])).toEqual({ '/a': 2 });
+  it('counts what the sequence jumps over, and nothing when it stands still or goes back', () => {
+    const times = new TopicTimes();
+    for (const [index, sequence] of [0, 1, 4, 5, 5, 3, 6].entries()) times.add(index, sequence);
+    expect(times.lost).toBe(2);
+  });
+
+  it('puts times in order that came out of order', () => {
+    const times = new TopicTimes();
+    for (const time of [3, 1, 2]) times.add(time, 0);
+    expect([...times.ascending()]).toEqual([1, 2, 3]);
   });
 });

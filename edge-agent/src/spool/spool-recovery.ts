@@ -1,142 +1,86 @@
-/** Rebuilds the spool's index from its folder: what is ours is continued, what is unknown is adopted or set aside, never deleted. */
-import { FleetError } from '@fleetloop/schemas';
-import { readRecording } from '@fleetloop/schemas/recording';
-import type { AgentLogger, SpoolFiles } from '../ports.ts';
-import { digestRecording } from './chunk-digests.ts';
-import { fromSidecarText, type Outcome, type SpoolEntry, toSidecarText } from './spool-entry.ts';
-import { QUARANTINE, QUEUE, recordingName, REFUSED, sidecarName } from './spool-layout.ts';
+/**
+ * Compares the queue's folder with the index at a start: what is ours is continued, what is unknown is adopted or set aside, never
+ * deleted. Names and sizes decide, so that a full spool is ready at once; files are read later, in the background.
+ */
+import { ACTIVE_SUFFIX, type DurableFiles, type ListedFile } from './durable-files.ts';
+import type { Outcome, SpoolEntry } from './spool-entry.ts';
+import type { SpoolIndex } from './spool-index.ts';
+import { parseQueueName, QUARANTINE, QUEUE, recordingFile, REFUSED } from './spool-layout.ts';
 
-/** Bytes read at a time from a recording that is adopted. */
-const READ_BYTES = 256 * 1024;
+export type Unadopted = ListedFile & { readonly generation: number };
 
-export type Recovery = {
-  readonly entries: readonly SpoolEntry[];
-  /** `.active` files of recordings that were being written at a crash; their drive is replayed. */
-  readonly discardedActive: number;
-  readonly adopted: number;
-  readonly quarantined: number;
+/** Files of one event that must be read before it is known what they are. */
+export type AdoptionCase = {
+  /** Newest first. */
+  readonly files: readonly Unadopted[];
+  /** What the index said of a file that is gone or has another size: a loss if nothing can be adopted. */
+  readonly lost: SpoolEntry | undefined;
 };
 
-type Context = {
-  readonly files: SpoolFiles;
-  readonly outcomes: ReadonlyMap<string, Outcome>;
-  readonly logger: AgentLogger;
+export type RecoveryPlan = {
+  /** Recordings that were being written, and older files of events that have a newer one. */
+  readonly remove: readonly string[];
+  /** Files that nobody here has named. */
+  readonly setAside: readonly string[];
+  /** Recordings whose end is known; whoever ended them did not get to the file. */
+  readonly finish: readonly { readonly file: ListedFile; readonly outcome: Outcome }[];
+  readonly adopt: ReadonlyMap<string, AdoptionCase>;
+  /** Entries whose file is gone for good. */
+  readonly missing: readonly SpoolEntry[];
 };
 
-type Found = { readonly name: string; readonly sizeBytes: number };
-
-/** Looks at each file of the queue folder and says what it is. */
-export async function recoverSpool(context: Context): Promise<Recovery> {
-  const { files } = context;
-  const found = await files.list(QUEUE);
-  const names = new Set(found.map((file) => file.name));
-  const entries: SpoolEntry[] = [];
-  const counts = { discardedActive: 0, adopted: 0, quarantined: 0 };
+/** Says what is to be done; changes nothing. */
+export function planRecovery(found: readonly ListedFile[], index: SpoolIndex): RecoveryPlan {
+  const remove: string[] = [];
+  const setAside: string[] = [];
+  const finish: { readonly file: ListedFile; readonly outcome: Outcome }[] = [];
+  const unknown = new Map<string, Unadopted[]>();
+  const present = new Set<string>();
   for (const file of found) {
-    if (file.name.endsWith('.active')) {
-      await files.remove(file.name);
-      counts.discardedActive += 1;
-    } else if (file.name.endsWith('.mcap')) {
-      const entry = await recoverRecording(context, file, counts);
-      if (entry !== undefined) entries.push(entry);
-    } else if (isLeftSidecar(file.name, context)) {
-      await files.remove(file.name);
-    } else if (!isSidecarOf(file.name, names)) {
-      await setAside(context, file, 'no recording belongs to it');
-      counts.quarantined += 1;
+    const name = parseQueueName(file.name);
+    if (name.kind === 'active') remove.push(file.name);
+    else if (name.kind === 'unknown') setAside.push(file.name);
+    else {
+      const { eventId, generation } = name;
+      const entry = index.entry(eventId);
+      const outcome = index.outcome(eventId);
+      if (entry === undefined && outcome !== undefined) finish.push({ file, outcome });
+      else if (entry?.generation === generation && entry.sizeBytes === file.sizeBytes) present.add(eventId);
+      else if (entry !== undefined && generation < entry.generation) remove.push(file.name);
+      else unknown.set(eventId, [{ ...file, generation }, ...(unknown.get(eventId) ?? [])]);
     }
   }
-  const last = entries.reduce((highest, entry) => Math.max(highest, entry.order), -1);
-  return { entries: orderAdopted(entries, last), ...counts };
+  const gone = index.entries().filter((entry) => !present.has(entry.eventId));
+  const missing = gone.filter((entry) => !unknown.has(entry.eventId));
+  const adopt = [...unknown].map(([eventId, files]): [string, AdoptionCase] => {
+    const sorted = files.toSorted((a, b) => b.generation - a.generation);
+    return [eventId, { files: sorted, lost: gone.find((entry) => entry.eventId === eventId) }];
+  });
+  return { remove, setAside, finish, adopt: new Map(adopt), missing };
 }
 
-function isSidecarOf(name: string, names: ReadonlySet<string>): boolean {
-  return name.endsWith('.json') && names.has(`${name.slice(0, -'.json'.length)}.mcap`);
+/** Brings a file whose end is known to where it belongs. */
+export async function finishFile(files: DurableFiles, file: ListedFile, outcome: Outcome): Promise<void> {
+  if (outcome.outcome === 'refused') await setFileAside(files, file.name, { folder: REFUSED, outcome });
+  else if (outcome.outcome === 'quarantined') await setFileAside(files, file.name, { folder: QUARANTINE, outcome });
+  else await files.remove(file.name);
 }
 
-/** Beside a recording that has left the queue; whoever removed the recording did not get to it. */
-function isLeftSidecar(name: string, { outcomes }: Context): boolean {
-  return name.endsWith('.json') && outcomes.has(name.slice(`${QUEUE}/`.length, -'.json'.length));
+/** Keeps a file in another folder with the reason beside it. */
+export async function setFileAside(
+  files: DurableFiles,
+  name: string,
+  why: { readonly folder: string; readonly outcome: Pick<Outcome, 'id' | 'code' | 'reason'> },
+): Promise<void> {
+  const { folder, outcome } = why;
+  const file = name.slice(`${QUEUE}/`.length);
+  const target = `${folder}/${parseQueueName(file).kind === 'recording' ? recordingFile(outcome.id, 0) : file}`;
+  const code = outcome.code === undefined ? '' : `${outcome.code}: `;
+  await files.writeText(`${target}.reason.txt`, `${code}${outcome.reason ?? ''}\n`);
+  await files.move(name, target);
 }
 
-type Counts = { adopted: number; quarantined: number };
-
-async function recoverRecording(context: Context, file: Found, counts: Counts): Promise<SpoolEntry | undefined> {
-  const { files, outcomes } = context;
-  const eventId = file.name.slice(`${QUEUE}/`.length, -'.mcap'.length);
-  const outcome = outcomes.get(eventId);
-  if (outcome !== undefined) {
-    await finishLeftover(files, eventId, outcome);
-    return undefined;
-  }
-  const sidecar = fromSidecarText((await files.readText(sidecarName(eventId))) ?? '');
-  if (sidecar?.eventId === eventId && sidecar.sizeBytes === file.sizeBytes) return sidecar;
-  try {
-    const entry = await adopt(files, eventId, file);
-    counts.adopted += 1;
-    context.logger.warn({ eventId }, 'spool.recording.adopted');
-    return entry;
-  } catch (error) {
-    await setAside(context, file, FleetError.from(error).message);
-    counts.quarantined += 1;
-    return undefined;
-  }
-}
-
-/** The outcome was on disk but the file was not gone yet when the power went. */
-async function finishLeftover(files: SpoolFiles, eventId: string, outcome: Outcome): Promise<void> {
-  if (outcome.outcome === 'refused') await files.move(recordingName(eventId), `${REFUSED}/${eventId}.mcap`);
-  else if (outcome.outcome === 'quarantined') await files.move(recordingName(eventId), `${QUARANTINE}/${eventId}.mcap`);
-  else await files.remove(recordingName(eventId));
-}
-
-/** A whole recording without its sidecar: what it must say of itself is inside. Its priority is not, so it goes as normal. */
-async function adopt(files: SpoolFiles, eventId: string, file: Found): Promise<SpoolEntry> {
-  let event: { readonly id: string; readonly campaigns: readonly string[] } | undefined;
-  let session = '';
-  for await (const item of readRecording(readPieces(files, file))) {
-    if (item.kind !== 'metadata') continue;
-    const { name, metadata } = item.record;
-    if (name === 'fleet.event')
-      event = { id: metadata.get('id') ?? '', campaigns: JSON.parse(metadata.get('campaigns') ?? '[]') as string[] };
-    if (name === 'fleet.session') session = metadata.get('name') ?? '';
-  }
-  if (event?.id !== eventId) throw new FleetError('SPOOL_CORRUPT', `${file.name} does not hold the event of its name`);
-  const digests = await digestRecording(files, file.name, file.sizeBytes);
-  const campaignIds = [...event.campaigns];
-  const entry: SpoolEntry = {
-    version: 1,
-    eventId,
-    ...digests,
-    priority: 'normal',
-    session,
-    campaignIds,
-    order: 0,
-    isResumed: true,
-  };
-  await files.writeText(sidecarName(eventId), toSidecarText(entry));
-  return { ...entry, order: Number.MAX_SAFE_INTEGER };
-}
-
-/** Adopted recordings come after those whose order is known. */
-function orderAdopted(entries: readonly SpoolEntry[], last: number): SpoolEntry[] {
-  const known = entries.filter((entry) => entry.order !== Number.MAX_SAFE_INTEGER);
-  const highest = last === Number.MAX_SAFE_INTEGER ? Math.max(-1, ...known.map((entry) => entry.order)) : last;
-  const adopted = entries.filter((entry) => entry.order === Number.MAX_SAFE_INTEGER);
-  return [...known, ...adopted.map((entry, index) => ({ ...entry, order: highest + 1 + index }))].toSorted(
-    (a, b) => a.order - b.order,
-  );
-}
-
-async function* readPieces(files: SpoolFiles, file: Found): AsyncGenerator<Uint8Array> {
-  for (let offset = 0; offset < file.sizeBytes; offset += READ_BYTES) {
-    yield await files.readBytes(file.name, offset, Math.min(READ_BYTES, file.sizeBytes - offset));
-  }
-}
-
-async function setAside({ files, logger }: Context, file: Found, reason: string): Promise<void> {
-  const target = `${QUARANTINE}/${file.name.slice(`${QUEUE}/`.length)}`;
-  await files.move(file.name, target);
-  await files.writeText(`${target}.reason.txt`, `${reason}\n`);
-  logger.warn({ file: file.name, reason }, 'spool.file.quarantined');
+/** What a power cut left half written in another folder than the queue. */
+export async function removeActive(files: DurableFiles, folder: string): Promise<void> {
+  for (const { name } of await files.list(folder)) if (name.endsWith(ACTIVE_SUFFIX)) await files.remove(name);
 }

@@ -21,6 +21,7 @@ export function classifyFailure(error: FleetError): FailureClass {
     case 'UPLINK_BUSY':
       return 'busy';
     case 'UPLINK_FORBIDDEN':
+    case 'UPLINK_EXPIRED':
       return 'auth';
     default:
       return error.retryable ? 'transient' : 'permanent';

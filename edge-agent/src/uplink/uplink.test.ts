@@ -1,27 +1,39 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FleetError, parseVehicleId, subjects } from '@fleetloop/schemas';
-import { digestOfBytes, digestToBytes } from '@fleetloop/schemas/crypto';
-import { ManifestSchema, ReceiptSchema, SignedManifestSchema } from '@fleetloop/schemas/wire';
+import { digestOfBytes } from '@fleetloop/schemas/crypto';
+import {
+  ManifestSchema,
+  ReceiptSchema,
+  SignedManifestSchema,
+  SignedTombstoneSchema,
+  TombstoneSchema,
+} from '@fleetloop/schemas/wire';
 import { createUser } from '@nats-io/nkeys';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../adapters/system-clock.ts';
 import type { VehicleLink } from '../ports.ts';
-import type { Spool } from '../spool/spool.ts';
-import type { SpoolEntry } from '../spool/spool-entry.ts';
-import { PUBLISHES_IN_FLIGHT_MAX, Uplink } from './uplink.ts';
+import type { SpoolEntry, TombstoneEntry } from '../spool/spool-entry.ts';
+import { MESSAGES_IN_FLIGHT_MAX, Uplink } from './uplink.ts';
+import type { UploadSpool } from './upload-item.ts';
 
 const QUIET = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const VEHICLE = parseVehicleId('v1');
 const CHUNK = 4;
 
 /** Recordings in memory and what became of them. */
-class MemorySpool {
+class MemorySpool implements UploadSpool {
   readonly bytes = new Map<string, Uint8Array>();
   readonly outcomes: string[] = [];
   #entries: SpoolEntry[] = [];
+  #tombstones: TombstoneEntry[] = [];
   #listener: () => void = () => {};
 
-  put(eventId: string, priority: SpoolEntry['priority'], chunks: number): void {
+  put(
+    eventId: string,
+    priority: SpoolEntry['priority'],
+    chunks: number,
+    { isSettled = true, storedAt }: { readonly isSettled?: boolean; readonly storedAt?: string } = {},
+  ): void {
     const bytes = new TextEncoder().encode(`${eventId}:`.padEnd(chunks * CHUNK, '-'));
     this.bytes.set(eventId, bytes);
     const chunkDigests = Array.from({ length: chunks }, (_, index) =>
@@ -29,7 +41,6 @@ class MemorySpool {
     );
     const digest = digestOfBytes(bytes);
     this.#entries.push({
-      version: 1,
       eventId,
       digest,
       sizeBytes: bytes.length,
@@ -38,12 +49,48 @@ class MemorySpool {
       priority,
       session: 's',
       campaignIds: ['c'],
+      startNs: 0n,
+      endNs: 0n,
+      capturedAtMs: 0,
       order: this.#entries.length,
-      isResumed: false,
+      generation: 1,
+      isResumed: storedAt !== undefined,
+      isSettled,
+      ...(storedAt === undefined ? {} : { storedAt }),
+    });
+    this.#listener();
+  }
+  settle(eventId: string): void {
+    this.#entries = this.#entries.map((entry) => (entry.eventId === eventId ? { ...entry, isSettled: true } : entry));
+    this.#listener();
+  }
+  bury(eventId: string): void {
+    this.#tombstones.push({
+      eventId,
+      digest: null,
+      sizeBytes: 9,
+      priority: 'bulk',
+      session: 's',
+      campaignIds: ['c'],
+      startNs: 1n,
+      endNs: 2n,
+      code: 'SPOOL_FULL',
+      reason: 'no room',
+      atMs: 3,
+      count: 1,
     });
     this.#listener();
   }
   entries = (): readonly SpoolEntry[] => this.#entries;
+  tombstones = (): readonly TombstoneEntry[] => this.#tombstones;
+  tombstoneDelivered = async (eventId: string): Promise<void> => {
+    this.#tombstones = this.#tombstones.filter((entry) => entry.eventId !== eventId);
+    this.outcomes.push(`${eventId} buried`);
+    this.#listener();
+  };
+  stored = async (eventId: string, relay: string): Promise<void> => {
+    this.outcomes.push(`${eventId} stored at ${relay}`);
+  };
   entry = (eventId: string): SpoolEntry | undefined => this.#entries.find((entry) => entry.eventId === eventId);
   onChange(listener: () => void): void {
     this.#listener = listener;
@@ -89,14 +136,16 @@ class GatedLink implements VehicleLink {
   }
   close = async (): Promise<void> => {};
 
-  answer(entry: SpoolEntry, outcome: NonNullable<Parameters<typeof create<typeof ReceiptSchema>>[1]>['outcome']): void {
-    const recordingDigest = digestToBytes(digestOfBytes(new Uint8Array()));
+  answer(
+    entry: Pick<SpoolEntry, 'eventId'> & { digest: string },
+    outcome: NonNullable<Parameters<typeof create<typeof ReceiptSchema>>[1]>['outcome'],
+  ): void {
     const own = Buffer.from(entry.digest.slice('sha256:'.length), 'hex');
     this.#receipt(
       toBinary(
         ReceiptSchema,
         create(ReceiptSchema, {
-          recordingDigest: entry.eventId === '' ? recordingDigest : own,
+          recordingDigest: own,
           eventId: entry.eventId,
           ...(outcome === undefined ? {} : { outcome }),
         }),
@@ -129,7 +178,7 @@ beforeEach(() => {
   const signer = { publicKey: key.getPublicKey(), sign: (bytes: Uint8Array) => key.sign(bytes) };
   const uplink = new Uplink({
     vehicleId: VEHICLE,
-    spool: spool as unknown as Spool,
+    spool,
     link,
     signer,
     clock: systemClock,
@@ -158,27 +207,115 @@ async function passChunks(count: number): Promise<void> {
 
 describe('the uplink', () => {
   it('lets a small safety recording pass in the middle of a large bulk one', async () => {
-    spool.put('ev-bulk', 'bulk', 40);
-    await vi.waitUntil(() => link.waiting.length === PUBLISHES_IN_FLIGHT_MAX, { timeout: 5_000 });
+    spool.put('ev-bulk', 'bulk', 200);
+    await passChunks(50);
     spool.put('ev-safety', 'safety', 1);
-    // What was in flight already goes through; the next is the one that matters most, and its manifest comes as soon as it can.
-    for (let index = 0; index < PUBLISHES_IN_FLIGHT_MAX; index += 1) (await link.next()).pass();
-    const next = await link.next();
-    expect(next.subject).toBe(subjects.chunk(VEHICLE, 'safety'));
-    next.pass();
-    const later: string[] = [];
-    while (later.at(-1) !== subjects.manifest(VEHICLE) && later.length < 40) {
+    const published: string[] = [];
+    while (!published.includes(subjects.manifest(VEHICLE, 'safety')) && published.length < 200) {
       const each = await link.next();
-      later.push(each.subject);
+      published.push(each.subject);
       each.pass();
     }
-    expect(later.length).toBeLessThanOrEqual(PUBLISHES_IN_FLIGHT_MAX + 1);
+    // What was in flight goes first; then its chunk, and its manifest close behind it.
+    expect(published.indexOf(subjects.chunk(VEHICLE, 'safety'))).toBeLessThanOrEqual(MESSAGES_IN_FLIGHT_MAX);
+    expect(published.length).toBeLessThan(200);
   });
 
-  it('never has more publishes in flight than its maximum', async () => {
-    spool.put('ev-a', 'normal', 40);
-    await vi.waitUntil(() => link.waiting.length >= PUBLISHES_IN_FLIGHT_MAX, { timeout: 5_000 });
-    expect(link.waiting).toHaveLength(PUBLISHES_IN_FLIGHT_MAX);
+  it('leaves a recording alone until it is settled', async () => {
+    spool.put('ev-open', 'safety', 1, { isSettled: false });
+    spool.put('ev-a', 'normal', 1);
+    await passChunks(1);
+    expect((await link.next()).subject).toBe(subjects.manifest(VEHICLE, 'normal'));
+    expect(link.waiting).toEqual([]);
+    spool.settle('ev-open');
+    expect((await link.next()).subject).toBe(subjects.chunk(VEHICLE, 'safety'));
+  });
+
+  it('lets others pass one that a relay has since before the start', async () => {
+    link.isConnected = false;
+    spool.put('ev-relayed', 'normal', 1, { storedAt: 'north' });
+    spool.put('ev-a', 'normal', 1);
+    link.reconnect();
+    const { subject, pass } = await link.next();
+    expect(subject).toBe(subjects.chunk(VEHICLE, 'normal'));
+    pass();
+    (await link.next()).pass();
+    link.answer(entryOf('ev-a'), {
+      case: 'verified',
+      value: { $typeName: 'fleetloop.uplink.Verified', ledgerSequence: 1n },
+    });
+    expect(await outcomes(1)).toEqual(['ev-a verified']);
+  });
+
+  it('brings a signed tombstone before everything else, until its receipt', async () => {
+    link.isConnected = false;
+    spool.put('ev-a', 'safety', 1);
+    spool.bury('ev-gone');
+    link.reconnect();
+    const { subject, payload, pass } = await link.next();
+    expect(subject).toBe(subjects.tombstone(VEHICLE));
+    const signed = fromBinary(SignedTombstoneSchema, payload);
+    expect(key.verify(signed.tombstone, signed.signature)).toBe(true);
+    expect(fromBinary(TombstoneSchema, signed.tombstone)).toMatchObject({
+      vehicleId: 'v1',
+      eventId: 'ev-gone',
+      code: 'SPOOL_FULL',
+      startNs: 1n,
+      endNs: 2n,
+      atMs: 3n,
+    });
+    pass();
+    link.answer(
+      { eventId: 'ev-gone', digest: '' },
+      { case: 'verified', value: { $typeName: 'fleetloop.uplink.Verified', ledgerSequence: 1n } },
+    );
+    expect(await outcomes(1)).toEqual(['ev-gone buried']);
+  });
+
+  it('keeps what a relay has and sends nothing of it again after a cut', async () => {
+    spool.put('ev-a', 'normal', 1);
+    await passChunks(1);
+    (await link.next()).pass();
+    link.answer(entryOf('ev-a'), { case: 'stored', value: { $typeName: 'fleetloop.uplink.Stored', relay: 'north' } });
+    expect(await outcomes(1)).toEqual(['ev-a stored at north']);
+    link.reconnect();
+    spool.put('ev-b', 'normal', 1);
+    await passChunks(1);
+    (await link.next()).pass();
+    expect(link.waiting).toEqual([]);
+    expect(entryOf('ev-a')).toBeDefined();
+  });
+
+  it('goes on with the others while one is never answered', async () => {
+    for (let index = 0; index < 40; index += 1) spool.put(`ev-${index}`, 'normal', 1);
+    const answered = new Set<string>();
+    while (answered.size < 39) {
+      const { subject, payload, pass } = await link.next();
+      pass();
+      if (!subject.includes('.manifest.')) continue;
+      const { eventId } = fromBinary(ManifestSchema, fromBinary(SignedManifestSchema, payload).manifest);
+      if (eventId === 'ev-0') continue;
+      answered.add(eventId);
+      link.answer(entryOf(eventId), {
+        case: 'verified',
+        value: { $typeName: 'fleetloop.uplink.Verified', ledgerSequence: 1n },
+      });
+    }
+    expect((await outcomes(39)).length).toBe(39);
+    expect(spool.entries().map((entry) => entry.eventId)).toEqual(['ev-0']);
+  });
+
+  it('has more in flight as more is answered, and never more than its maximum', async () => {
+    spool.put('ev-a', 'normal', 2_000);
+    let most = 0;
+    for (let round = 0; round < 25; round += 1) {
+      const waiting = link.waiting.splice(0);
+      most = Math.max(most, waiting.length);
+      for (const { pass } of waiting) pass();
+      await vi.waitUntil(() => link.waiting.length > 0, { timeout: 5_000, interval: 1 });
+    }
+    expect(most).toBeGreaterThan(2);
+    expect(most).toBeLessThanOrEqual(MESSAGES_IN_FLIGHT_MAX);
   });
 
   it('signs a manifest that names the chunks with the key of the vehicle', async () => {
@@ -186,7 +323,7 @@ describe('the uplink', () => {
     const entry = entryOf('ev-a');
     await passChunks(3);
     const { subject, payload, pass } = await link.next();
-    expect(subject).toBe(subjects.manifest(VEHICLE));
+    expect(subject).toBe(subjects.manifest(VEHICLE, 'normal'));
     const signed = fromBinary(SignedManifestSchema, payload);
     expect(key.verify(signed.manifest, signed.signature)).toBe(true);
     const manifest = fromBinary(ManifestSchema, signed.manifest);
@@ -218,7 +355,7 @@ describe('the uplink', () => {
     expect([first.payload, second.payload]).toEqual([bytes.slice(8, 12), bytes.slice(36, 40)]);
     first.pass();
     second.pass();
-    expect((await link.next()).subject).toBe(subjects.manifest(VEHICLE));
+    expect((await link.next()).subject).toBe(subjects.manifest(VEHICLE, 'normal'));
   });
 
   it('ends nothing on a receipt for other bytes or on garbage', async () => {
@@ -243,7 +380,7 @@ describe('the uplink', () => {
     first.pass(new FleetError('UPLINK_UNAVAILABLE', 'gone'));
     link.reconnect();
     await passChunks(1);
-    expect((await link.next()).subject).toBe(subjects.manifest(VEHICLE));
+    expect((await link.next()).subject).toBe(subjects.manifest(VEHICLE, 'normal'));
   });
 
   it('sets a recording aside that has changed on disk, without sending it', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from './backoff.ts';
-import { nextSend, startUpload, stepUpload, type UploadInput, type UploadState } from './upload-state.ts';
+import { chunksLeft, nextSend, startUpload, stepUpload, type UploadInput, type UploadState } from './upload-state.ts';
 
 const LOST = { kind: 'send-failed', failure: 'transient', code: 'UPLINK_UNAVAILABLE', message: 'lost' } as const;
 const STEPS_MAX = 5_000;
@@ -16,7 +16,7 @@ class HostileWorld {
   readonly #late: UploadInput[] = [];
 
   constructor(chunkCount: number, isResumed: boolean, chance: () => number) {
-    this.state = startUpload(chunkCount, isResumed);
+    this.state = startUpload({ chunkCount, isResumed });
     this.#chance = chance;
   }
 
@@ -32,15 +32,16 @@ class HostileWorld {
     else if (next.kind === 'chunk') this.#chunk(next.index);
     else if (next.kind === 'manifest') this.#manifest();
     if (this.#chance() < 0.05) this.step({ kind: 'link-restored' });
+    if (this.#chance() < 0.05) this.step({ kind: 'receiver-back' });
   }
 
   #chunk(index: number): void {
     this.chunksSent += 1;
-    this.step({ kind: 'chunk-sent', index });
+    this.step({ kind: 'chunk-sent' });
     const luck = this.#chance();
     if (luck > 0.3) this.stored.add(index);
     // The answer may be lost although the chunk arrived, and the receiver may lose a chunk although it answered.
-    this.step(luck < 0.5 ? { ...LOST, what: index } : { kind: 'chunk-stored', index });
+    this.step(luck < 0.5 ? { ...LOST, what: index } : { kind: 'chunk-stored' });
     if (luck > 0.9) this.stored.delete(index);
   }
 
@@ -95,7 +96,7 @@ describe('an upload', () => {
   });
 
   it('sends each chunk once over a good link, then the manifest, then waits', () => {
-    let state = startUpload(3, false);
+    let state = startUpload({ chunkCount: 3, isResumed: false });
     const sent: unknown[] = [];
     for (let next = nextSend(state, 0); next.kind === 'chunk' || next.kind === 'manifest'; next = nextSend(state, 0)) {
       const what = next.kind === 'chunk' ? next.index : 'manifest';
@@ -103,10 +104,7 @@ describe('an upload', () => {
       const [before, after]: UploadInput[] =
         what === 'manifest'
           ? [{ kind: 'manifest-sent' }, { kind: 'manifest-stored' }]
-          : [
-              { kind: 'chunk-sent', index: what },
-              { kind: 'chunk-stored', index: what },
-            ];
+          : [{ kind: 'chunk-sent' }, { kind: 'chunk-stored' }];
       for (const input of [before, after]) state = stepUpload(state, input as UploadInput, { nowMs: 0, jitter: 0 });
     }
     expect(sent).toEqual([0, 1, 2, 'manifest']);
@@ -114,7 +112,7 @@ describe('an upload', () => {
   });
 
   it('asks first what is missing when it was found on disk, and sends only that', () => {
-    let state = startUpload(4, true);
+    let state = startUpload({ chunkCount: 4, isResumed: true });
     expect(nextSend(state, 0)).toEqual({ kind: 'manifest' });
     const moment = { nowMs: 0, jitter: 0 };
     for (const input of [
@@ -124,11 +122,11 @@ describe('an upload', () => {
     ] as const)
       state = stepUpload(state, input, moment);
     expect(nextSend(state, 0)).toEqual({ kind: 'chunk', index: 2 });
-    expect(state.queued).toEqual([2]);
+    expect(chunksLeft(state)).toBe(1);
   });
 
   it('publishes its manifest again when no receipt comes, less and less often', () => {
-    let state = startUpload(1, true);
+    let state = startUpload({ chunkCount: 1, isResumed: true });
     let nowMs = 0;
     const waits: number[] = [];
     for (let round = 0; round < 8; round += 1) {
@@ -140,13 +138,13 @@ describe('an upload', () => {
       nowMs = next.untilMs;
       expect(nextSend(state, nowMs)).toEqual({ kind: 'manifest' });
     }
-    expect(waits).toEqual([3_000, 6_000, 12_000, 24_000, 30_000, 30_000, 30_000, 30_000]);
+    expect(waits).toEqual([3_000, 6_000, 12_000, 24_000, 48_000, 96_000, 192_000, 384_000]);
   });
 
   it('ends with the reason when it is refused, and does not change after that', () => {
     const moment = { nowMs: 0, jitter: 0 };
     const refused = stepUpload(
-      startUpload(1, true),
+      startUpload({ chunkCount: 1, isResumed: true }),
       { kind: 'receipt-refused', code: 'INGEST_LIMIT', message: 'too large' },
       moment,
     );
@@ -155,10 +153,61 @@ describe('an upload', () => {
     expect(nextSend(refused, 0)).toEqual({ kind: 'idle' });
   });
 
+  it('asks what has arrived after a cut that left much in doubt, and sends a little again without asking', () => {
+    const moment = { nowMs: 0, jitter: 0 };
+    const cutWith = (inFlight: number): UploadState => {
+      let state = startUpload({ chunkCount: 10, isResumed: false, doubtfulMax: 3 });
+      for (let sent = 0; sent < inFlight; sent += 1) state = stepUpload(state, { kind: 'chunk-sent' }, moment);
+      for (let index = 0; index < inFlight; index += 1) state = stepUpload(state, { ...LOST, what: index }, moment);
+      return stepUpload(state, { kind: 'link-restored' }, moment);
+    };
+    expect(nextSend(cutWith(3), 0)).toEqual({ kind: 'chunk', index: 0 });
+    expect(chunksLeft(cutWith(3))).toBe(10);
+    expect(nextSend(cutWith(4), 0)).toEqual({ kind: 'manifest' });
+  });
+
+  it('sends nothing more when a relay has it, asks at long intervals, and sends again when the relay lost it', () => {
+    const step = (state: UploadState, input: UploadInput, nowMs: number): UploadState =>
+      stepUpload(state, input, { nowMs, jitter: 0 });
+    let state = startUpload({ chunkCount: 2, isResumed: true });
+    for (const input of [
+      { kind: 'manifest-sent' },
+      { kind: 'manifest-stored' },
+      { kind: 'receipt-stored', askAgainMs: 60_000 },
+      { kind: 'link-restored' },
+      { kind: 'receiver-back' },
+    ] as const)
+      state = step(state, input, 1_000);
+    expect(nextSend(state, 1_000)).toEqual({ kind: 'wait', untilMs: 61_000 });
+    expect(nextSend(state, 61_000)).toEqual({ kind: 'manifest' });
+    for (const input of [
+      { kind: 'manifest-sent' },
+      { kind: 'manifest-stored' },
+      { kind: 'receipt-missing', chunks: [1] },
+    ] as const)
+      state = step(state, input, 61_000);
+    expect(chunksLeft(state)).toBe(1);
+    const next = nextSend(state, 61_000);
+    expect(nextSend(state, next.kind === 'wait' ? next.untilMs : 61_000)).toEqual({ kind: 'chunk', index: 1 });
+  });
+
+  it('brings a tombstone with one message and ends with its receipt', () => {
+    const moment = { nowMs: 0, jitter: 0 };
+    let state = startUpload({ chunkCount: 0, isResumed: true });
+    expect(nextSend(state, 0)).toEqual({ kind: 'manifest' });
+    for (const input of [{ kind: 'manifest-sent' }, { kind: 'receipt-verified', ledgerSequence: 4n }] as const)
+      state = stepUpload(state, input, moment);
+    expect(state.outcome).toEqual({ kind: 'verified', ledgerSequence: 4n });
+  });
+
   it('gives up only on what can never work', () => {
     const moment = { nowMs: 0, jitter: 0 };
     const fail = (failure: 'permanent' | 'auth' | 'busy' | 'transient'): UploadState =>
-      stepUpload(startUpload(1, false), { kind: 'send-failed', what: 0, failure, code: 'X', message: '' }, moment);
+      stepUpload(
+        startUpload({ chunkCount: 1, isResumed: false }),
+        { kind: 'send-failed', what: 0, failure, code: 'X', message: '' },
+        moment,
+      );
     expect(fail('permanent').outcome?.kind).toBe('failed');
     for (const failure of ['auth', 'busy', 'transient'] as const) {
       expect(fail(failure).outcome).toBeUndefined();

@@ -6,12 +6,20 @@ import { DBC_MESSAGE_SIZE_BYTES_MAX } from './dbc-database.ts';
 /** Largest accepted text in UTF-16 units; the largest public file we know has 0.6 MB. */
 export const DBC_TEXT_LENGTH_MAX = 16 * 1024 * 1024;
 
+/** Longest declaration in UTF-16 units; comments and value tables may be longer. */
+const DECLARATION_LENGTH_MAX = 64 * 1024;
+/** Most signals of one message; the largest public message has 255. */
+const SIGNALS_PER_MESSAGE_MAX = 1_024;
+
+/** Longest chain of multiplexors that depend on each other. */
+const MULTIPLEXORS_DEPTH_MAX = 16;
+
 const EXTENDED_FLAG = 2 ** 31;
 const STANDARD_ID_MAX = 0x7ff;
 const EXTENDED_ID_MAX = 0x1fffffff;
 /** Vector tools park signals without a message under this name; it is on no bus and no problem. */
 const INDEPENDENT_SIGNALS_NAME = 'VECTOR__INDEPENDENT_SIG_MSG';
-const NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`;
+const NUMBER = String.raw`[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?`;
 const MESSAGE = /^BO_\s+(\d+)\s+(\w+)\s*:\s*(\d+)\s+(\w+)\s*$/;
 const SIGNAL = new RegExp(
   String.raw`^SG_\s+(\w+)\s*(M|m\d+M?)?\s*:\s*(\d+)\|(\d+)@([01])([+-])\s*` +
@@ -56,20 +64,26 @@ export function parseDbc(text: string, fileName = 'dbc'): DbcDatabase {
 
 /** Joins the lines of quoted text that runs over several lines, so that its content is never taken for a statement. */
 function* statements(text: string, fileName: string): Generator<{ text: string; line: number }> {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  let open: { text: string; line: number } | undefined;
-  for (const [index, line] of lines.entries()) {
-    const joined = open === undefined ? line.trim() : `${open.text}\n${line}`;
-    const startLine = open?.line ?? index + 1;
-    const isOpen = hasOpenQuote(joined);
-    open = isOpen ? { text: joined, line: startLine } : undefined;
-    if (!isOpen && joined !== '') yield { text: joined, line: startLine };
+  let parts: string[] = [];
+  let startLine = 1;
+  let isOpen = false;
+  let line = 0;
+  for (const part of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
+    line += 1;
+    if (parts.length === 0) startLine = line;
+    isOpen = endsInQuote(part, isOpen);
+    parts.push(part);
+    if (isOpen) continue;
+    const joined = parts.length === 1 ? part.trim() : parts.join('\n').trimStart();
+    parts = [];
+    if (joined !== '') yield { text: joined, line: startLine };
   }
-  if (open !== undefined) refuse(fileName, open.line, 'a quoted text is never closed');
+  if (isOpen) refuse(fileName, startLine, 'a quoted text is never closed');
 }
 
-function hasOpenQuote(text: string): boolean {
-  let isOpen = false;
+/** Whether a quoted text is open behind a line, given whether one was before it. */
+function endsInQuote(text: string, wasOpen: boolean): boolean {
+  let isOpen = wasOpen;
   for (let index = 0; index < text.length; index += 1) {
     const character = text[index];
     if (isOpen && character === '\\') index += 1;
@@ -79,6 +93,8 @@ function hasOpenQuote(text: string): boolean {
 }
 
 function readStatement(draft: Draft, text: string, line: number, fileName: string): void {
+  if (text.length > DECLARATION_LENGTH_MAX && /^(?:BO_|SG_|SIG_VALTYPE_|SG_MUL_VAL_|CM_\s+"IMPORT) /.test(text))
+    return refuse(fileName, line, `the declaration is longer than ${DECLARATION_LENGTH_MAX} characters`);
   if (text.startsWith('BO_ ')) return readMessage(draft, text, line, fileName);
   if (text.startsWith('SG_ ')) return readSignal(draft, text, line, fileName);
   if (text.startsWith('SIG_VALTYPE_ ')) return readValueType(draft, text, line, fileName);
@@ -114,6 +130,8 @@ function readSignal(draft: Draft, text: string, line: number, fileName: string):
   const name = match[1] ?? '';
   if (draft.current.signals.some((signal) => signal.name === name))
     refuse(fileName, line, `signal ${name} is declared twice`);
+  if (draft.current.signals.length >= SIGNALS_PER_MESSAGE_MAX)
+    refuse(fileName, line, `the message has more than ${SIGNALS_PER_MESSAGE_MAX} signals`);
   draft.current.signals.push({
     name,
     line,
@@ -183,8 +201,28 @@ function finishMessage(draft: MessageDraft, problems: DbcProblem[], fileName: st
     const multiplex: DbcMultiplex = selector === undefined ? { kind: 'none' } : { kind: 'selected', ...selector };
     return { ...rest, isMultiplexor: selectors.has(signal.name) || signal.marker === 'M', multiplex };
   });
+  refuseCircles(draft, signals, fileName);
   const { line: _line, ...message } = draft;
   return { ...message, signals };
+}
+
+/** A multiplexor that depends on itself over others could never be decoded. */
+function refuseCircles(draft: MessageDraft, signals: readonly DbcSignal[], fileName: string): void {
+  const byName = new Map(signals.map((signal) => [signal.name, signal]));
+  for (const start of signals) {
+    let next: DbcSignal | undefined = start;
+    for (let step = 0; next?.multiplex.kind === 'selected'; step += 1) {
+      if (step > MULTIPLEXORS_DEPTH_MAX) {
+        const line = draft.signals.find((signal) => signal.name === start.name)?.line ?? draft.line;
+        refuse(
+          fileName,
+          line,
+          `signal ${start.name} depends on itself, or on more than ${MULTIPLEXORS_DEPTH_MAX} others`,
+        );
+      }
+      next = byName.get(next.multiplex.by);
+    }
+  }
 }
 
 /** The plain marker `m4` depends on the one signal marked `M`; extended ranges name their multiplexor themselves. */

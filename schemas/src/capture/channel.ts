@@ -15,15 +15,30 @@ export type SignalChannel = {
   readonly signals: readonly SignalDefinition[];
   /** Nominal rate in Hz, when the source declares one; a silence of more than 3 periods is a gap. */
   readonly rateHz?: number;
+  /** Changes seldom or once: each recording carries its last value even when it came before the recording's start. */
+  readonly isLatched?: boolean;
+};
+
+/** How a payload that is not one of our protobuf messages is described; all three go into the recording untouched (MCAP Schema, Channel). */
+export type PayloadEncoding = {
+  /** `json`, `cdr`, `protobuf`, `ros1`, `jpeg`… */
+  readonly messageEncoding: string;
+  /** `jsonschema`, `ros2msg`, `protobuf`… or empty for none. */
+  readonly schemaEncoding: string;
+  readonly schemaData: Uint8Array;
+  /** What the source's own channel record says beside that, e.g. `offered_qos_profiles` of ROS 2. */
+  readonly metadata?: Readonly<Record<string, string>>;
 };
 
 /** Bytes that pass through untouched, e.g. raw CAN frames. */
 export type OpaqueChannel = {
   readonly kind: 'opaque';
   readonly topic: string;
-  /** Full name of a message of `@fleetloop/schemas/wire`, e.g. `fleetloop.capture.CanFrame`. */
+  /** Name of the schema; a message of `@fleetloop/schemas/wire`, e.g. `fleetloop.capture.CanFrame`, unless `encoding` is given. */
   readonly schemaName: string;
+  readonly encoding?: PayloadEncoding;
   readonly rateHz?: number;
+  readonly isLatched?: boolean;
 };
 
 export type Channel = SignalChannel | OpaqueChannel;

@@ -3,16 +3,17 @@ import { FleetError } from '../errors/fleet-error.ts';
 import type { SignalChannel } from './channel.ts';
 import type { SourceMessage } from './source-message.ts';
 import type { CsvRow } from './csv-tokenizer.ts';
-import type { CsvChannelMapping, CsvFileMapping } from './mapping.ts';
+import type { ColumnChannelMapping, CsvFileMapping } from './mapping-formats.ts';
 import { type ChannelPlan, makeSignalMessage, planChannel } from './signal-plan.ts';
 import type { ReportCounter } from './source.ts';
-import { parseIsoNs, parseTimeNs } from './time-parser.ts';
+import { makeStampClock } from './stamps.ts';
+import { parseTimeNs } from './time-parser.ts';
 
 /** Most columns of a file. */
 export const CSV_COLUMNS_MAX = 4096;
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 
-type ColumnSignal = CsvChannelMapping['signals'][number];
+type ColumnSignal = ColumnChannelMapping['signals'][number];
 type RowSignal = ColumnSignal & { readonly index: number };
 
 /** Knows the header of one file. */
@@ -89,12 +90,16 @@ type RowContext = {
 function startRows(context: RowContext): (row: CsvRow) => readonly SourceMessage[] {
   const { columns, fileName, counter, mapping } = context;
   const plans = context.plans.map((plan) => ({ ...plan, sequence: 0 }));
-  const epochNs = mapping.time.epoch === undefined ? 0n : (parseIsoNs(mapping.time.epoch) ?? 0n);
+  const clock = makeStampClock(mapping.time);
+  counter.clock(
+    plans.map((plan) => plan.channel.topic),
+    clock,
+  );
   const missing: ReadonlySet<string> = new Set(mapping.missing);
   let previousNs: bigint | undefined;
   return (row) => {
     if (row.cells.length !== columns.length) refuseRow(fileName, row, columns.length);
-    const timeNs = timeOf(context, row) + epochNs;
+    const timeNs = clock.toUtcNs(timeOf(context, row));
     counter.row(fileName, row.line, timeNs, previousNs);
     previousNs = timeNs;
     const messages: SourceMessage[] = [];
@@ -118,7 +123,8 @@ function timeOf({ mapping, fileName, timeIndex }: RowContext, row: CsvRow): bigi
 function numberOf(context: RowContext, missing: ReadonlySet<string>, row: CsvRow, index: number): number {
   const cell = row.cells[index] ?? '';
   if (missing.has(cell)) return Number.NaN;
-  const value = NUMBER.test(cell) ? Number(cell) : Number.NaN;
+  const text = context.mapping.isPadded ? cell.trim() : cell;
+  const value = NUMBER.test(text) ? Number(text) : Number.NaN;
   if (Number.isFinite(value)) return value;
   return refuseCell(context.fileName, row, { column: context.columns[index] ?? '', cell, wanted: 'a finite number' });
 }

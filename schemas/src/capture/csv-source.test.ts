@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { SignalMessage, SourceMessage } from './source-message.ts';
 import { openCsvSource } from './csv-source.ts';
-import { type CsvMapping, parseMapping } from './mapping.ts';
+import type { CsvMapping } from './mapping-formats.ts';
+import { parseMapping } from './mapping.ts';
 import type { SourceFiles } from './source-files.ts';
 import type { Source } from './source.ts';
 
@@ -13,6 +14,8 @@ function hostileFiles(
   let open = 0;
   return {
     open: () => open,
+    sizeOf: async () => undefined,
+    readRange: async () => new Uint8Array(0),
     findFirst: async (candidates) => candidates.find((path) => Object.hasOwn(texts, path)),
     read: async function* (path) {
       const text = texts[path] ?? '';

@@ -3,17 +3,12 @@ import { FleetError } from '../errors/fleet-error.ts';
 import type { SourceMessage } from './source-message.ts';
 import { makeCsvTokenizer, type CsvRow } from './csv-tokenizer.ts';
 import { makeCsvRowReader, type CsvRowReader } from './csv-rows.ts';
-import type { CsvFileMapping, CsvMapping } from './mapping.ts';
+import type { CsvMapping } from './mapping-formats.ts';
 import { mergeByTime } from './merge.ts';
-import { fillTemplate, matchTemplate, templateWords } from './name-template.ts';
+import { findSessionFiles } from './session-files.ts';
 import type { SourceFiles } from './source-files.ts';
+import { nameSession, splitPath } from './source-name.ts';
 import { BATCH_MESSAGES_MAX, makeReportCounter, type ReportCounter, type Source } from './source.ts';
-
-/** Ending of compressed files, understood behind every file name. */
-const COMPRESSED_ENDING = '.zst';
-
-type OpenFile = { readonly path: string; readonly mapping: CsvFileMapping };
-type Words = Readonly<Record<string, string>>;
 
 export type CsvSourceOptions = {
   readonly mapping: CsvMapping;
@@ -30,16 +25,14 @@ export type CsvSourceOptions = {
  */
 export async function openCsvSource(options: CsvSourceOptions): Promise<Source> {
   const { mapping, files } = options;
-  const { opened, words } = await findFiles(options);
+  const { opened, words } = await findSessionFiles(mapping.files, options.sourcePath, files);
   const counter = makeReportCounter();
   const readers = await Promise.all(
     opened.map(async (file) => makeCsvRowReader(file.mapping, await readHeader(file.path, options), counter)),
   );
-  const attributes = Object.entries(mapping.session.attributes);
   return {
     description: {
-      session: fillTemplate(mapping.session.name, words),
-      attributes: Object.fromEntries(attributes.map(([key, value]) => [key, fillTemplate(value, words)])),
+      ...nameSession(mapping.session, words, { session: '', attributes: {} }),
       channels: readers.flatMap((reader) => reader.channels),
       files: opened.map((file) => file.path),
       unusedColumns: readers.flatMap((reader) => reader.unusedColumns.map((column) => `${reader.fileName}:${column}`)),
@@ -55,44 +48,6 @@ export async function openCsvSource(options: CsvSourceOptions): Promise<Source> 
     },
     report: counter.report,
   };
-}
-
-/** The file given, and beside it every other file that the mapping names. */
-async function findFiles(options: CsvSourceOptions): Promise<{ opened: readonly OpenFile[]; words: Words }> {
-  const { folder, name } = splitPath(options.sourcePath);
-  const words = wordsOf(options.mapping, name, options.sourcePath);
-  const all = { ...words, folder: splitPath(folder).name };
-  const opened = await Promise.all(
-    options.mapping.files.map(async (mapping): Promise<OpenFile> => {
-      const isAlone = options.mapping.files.length === 1;
-      const plain = isAlone ? options.sourcePath : joinPath(folder, fillTemplate(mapping.name, all));
-      const path = await options.files.findFirst([plain, `${plain}${COMPRESSED_ENDING}`]);
-      if (path !== undefined) return { path, mapping };
-      throw new FleetError(
-        'SOURCE_NOT_FOUND',
-        `${plain} does not exist, and no ${plain}${COMPRESSED_ENDING}; the mapping names it`,
-      );
-    }),
-  );
-  return { opened, words: all };
-}
-
-function wordsOf(mapping: CsvMapping, name: string, path: string): Words {
-  const plainName = name.endsWith(COMPRESSED_ENDING) ? name.slice(0, -COMPRESSED_ENDING.length) : name;
-  for (const file of mapping.files) {
-    const words = matchTemplate(file.name, plainName);
-    if (words !== undefined) return words;
-  }
-  const [only, ...others] = mapping.files;
-  // A file that is joined with no other may have any name; the name itself then stands for each word.
-  if (only !== undefined && others.length === 0) return wordsOfAnyName(only.name, plainName);
-  const names = mapping.files.map((file) => file.name).join(', ');
-  throw new FleetError('SOURCE_FORMAT', `${path} is not named like a file of the mapping (${names})`);
-}
-
-function wordsOfAnyName(template: string, name: string): Words {
-  const stem = name.replace(/\.[A-Za-z0-9]+$/, '');
-  return Object.fromEntries(templateWords(template).map((word) => [word, stem]));
 }
 
 async function readHeader(path: string, options: CsvSourceOptions): Promise<{ fileName: string; header: CsvRow }> {
@@ -161,13 +116,4 @@ async function* readMessages(
     throw new FleetError('SOURCE_EMPTY', `${path} has a header and no rows`, { details: { file: reader.fileName } });
   counter.messages(batch.length);
   if (batch.length > 0) yield batch;
-}
-
-function splitPath(path: string): { folder: string; name: string } {
-  const at = path.lastIndexOf('/');
-  return at === -1 ? { folder: '', name: path } : { folder: path.slice(0, at) || '/', name: path.slice(at + 1) };
-}
-
-function joinPath(folder: string, name: string): string {
-  return folder === '' ? name : `${folder}/${name}`;
 }

@@ -2,15 +2,17 @@
 import { FleetError } from '../errors/fleet-error.ts';
 import type { Channel } from './channel.ts';
 import type { SourceMessage } from './source-message.ts';
-import { type CanPlan, planCan } from './can-plan.ts';
-import type { NpyArrayMapping, NpyMapping } from './mapping.ts';
+import { type CanReader, makeCanReader } from './can-reader.ts';
+import type { NpyArrayMapping, NpyCanMapping, NpyMapping } from './mapping-formats.ts';
 import { mergeByTime } from './merge.ts';
 import { fillTemplate, matchTemplate } from './name-template.ts';
+import { startNpyFrames } from './npy-can.ts';
 import { type NpyBatch, readNpy } from './npy-reader.ts';
 import type { SourceFiles } from './source-files.ts';
 import { makeSignalMessage, planChannel } from './signal-plan.ts';
 import { BATCH_MESSAGES_MAX, makeReportCounter, type ReportCounter, type Source } from './source.ts';
-import { parseIsoNs, secondsToNs } from './time-parser.ts';
+import { makeStampClock } from './stamps.ts';
+import { secondsToNs } from './time-parser.ts';
 
 /** Rows read at once from each array of a group. */
 const BATCH_ROWS = 128;
@@ -25,7 +27,7 @@ export type NpySourceOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
-type Context = NpySourceOptions & { readonly epochNs: bigint; readonly counter: ReportCounter };
+type Context = NpySourceOptions & { readonly counter: ReportCounter };
 type Messages = AsyncGenerator<readonly SourceMessage[], void, undefined>;
 /** Makes the messages of one row. */
 type RowReader = (batches: readonly NpyBatch[], row: number, timeNs: bigint) => readonly SourceMessage[];
@@ -53,10 +55,12 @@ export async function openNpySource(options: NpySourceOptions): Promise<Source> 
   }
   const all = { ...words, folder: parts.at(-2) ?? '' };
   const counter = makeReportCounter();
-  const epochNs = mapping.time.epoch === undefined ? 0n : (parseIsoNs(mapping.time.epoch) ?? 0n);
-  const context: Context = { ...options, epochNs, counter };
-  const can = mapping.can === undefined ? undefined : await planCan(mapping.can, options);
-  const groups = [...mapping.arrays.map(arrayGroup), ...(can === undefined ? [] : [canGroup(can)])];
+  const context: Context = { ...options, counter };
+  const can = mapping.can === undefined ? undefined : await makeCanReader(mapping.can, options);
+  const groups = [
+    ...mapping.arrays.map(arrayGroup),
+    ...(can === undefined || mapping.can === undefined ? [] : [canGroup(can, mapping.can)]),
+  ];
   const paths = await Promise.all(
     groups.map((group) => Promise.all(group.names.map((name) => findArray(context, name)))),
   );
@@ -108,8 +112,12 @@ function valueAt(values: NpyBatch, row: number, column: number, name: string): n
   );
 }
 
-function canGroup(can: CanPlan): Group {
-  return { names: can.arrays, channels: can.channels, start: can.start };
+function canGroup(can: CanReader, mapping: NpyCanMapping): Group {
+  return {
+    names: [mapping.time, mapping.bus, mapping.address, mapping.data],
+    channels: [...mapping.buses.map(can.rawChannel), ...can.signalChannels],
+    start: () => startNpyFrames(can, mapping),
+  };
 }
 
 async function* readGroup(context: Context, group: Group, paths: readonly string[]): Messages {
@@ -118,13 +126,18 @@ async function* readGroup(context: Context, group: Group, paths: readonly string
     readNpy(context.files.read(path, context.signal), path.split('/').slice(-3).join('/'), BATCH_ROWS),
   );
   const readRow = group.start();
+  const clock = makeStampClock(context.mapping.time);
+  context.counter.clock(
+    group.channels.map((channel) => channel.topic),
+    clock,
+  );
   let previousNs: bigint | undefined;
   let batch: SourceMessage[] = [];
   try {
     for await (const batches of inStep(streams, group.names)) {
       const [stamps] = batches;
       for (let row = 0; stamps !== undefined && row < stamps.rows; row += 1) {
-        const timeNs = stampAt(stamps, row, name) + context.epochNs;
+        const timeNs = clock.toUtcNs(stampAt(stamps, row, name));
         context.counter.row(name, stamps.firstRow + row, timeNs, previousNs);
         previousNs = timeNs;
         const made = readRow(batches, row, timeNs);

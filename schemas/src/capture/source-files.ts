@@ -6,4 +6,8 @@ export type SourceFiles = {
   readonly read: (path: string, signal?: AbortSignal) => AsyncIterable<Uint8Array>;
   /** The first of the candidates that exists as a file, or undefined. */
   readonly findFirst: (candidates: readonly string[]) => Promise<string | undefined>;
+  /** Size of a file as it lies there, or undefined when it cannot be read at random (it is compressed, or is no file). */
+  readonly sizeOf: (path: string) => Promise<number | undefined>;
+  /** Bytes from `offset`, fewer only at the end of the file. Throws FleetError `SOURCE_NOT_FOUND`. */
+  readonly readRange: (path: string, offset: number, length: number) => Promise<Uint8Array>;
 };

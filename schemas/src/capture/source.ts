@@ -1,4 +1,5 @@
 /** What a source is for the rest of the agent: a description up front, then batches of messages that are pulled. */
+import type { FileClock } from '../time/utc-clock.ts';
 import type { Channel } from './channel.ts';
 import type { SessionDescription, SourceMessage } from './source-message.ts';
 
@@ -6,10 +7,15 @@ import type { SessionDescription, SourceMessage } from './source-message.ts';
 export const BATCH_MESSAGES_MAX = 256;
 /** Examples of disorder that a report keeps; the counts go on. */
 export const DISORDER_EXAMPLES_MAX = 100;
+/** Dropouts that a report keeps; the count goes on. */
+export const DROPOUTS_MAX = 1_000;
 
 /** What is known before the first message. */
 export type SourceDescription = SessionDescription & {
-  /** Every channel that the mapping names, whether or not the source has values for it. */
+  /**
+   * Every channel that the mapping names, whether or not the source has values for it, and those that the source declares at its
+   * start; a format that declares channels as it goes may show more of them later.
+   */
   readonly channels: readonly Channel[];
   /** Files that the session is read from. */
   readonly files: readonly string[];
@@ -23,7 +29,7 @@ export type SourceDescription = SessionDescription & {
 export type Disorder = {
   readonly kind: 'backwards' | 'repeated';
   readonly file: string;
-  /** Line of a CSV file (header = 1) or row of an array (from 0). */
+  /** Line of a text file (header = 1), row of an array or table (from 0), or byte of a recording. */
   readonly row: number;
   readonly byNs: bigint;
 };
@@ -37,7 +43,24 @@ export type SourceReport = {
   readonly backwards: number;
   readonly repeated: number;
   readonly examples: readonly Disorder[];
+  /** Times in which the recorder itself lost messages, as far as its format says so. */
+  readonly dropouts: readonly Dropout[];
+  /** How the stamps of files with a clock of their own were converted: utc = stamp + offsetNs at the last stamp read. */
+  readonly clocks: readonly SourceClock[];
+  /** All dropouts, also those over the maximum that the list keeps. */
+  readonly dropoutCount: number;
 };
+
+/** The clock behind some topics of a source. */
+export type SourceClock = {
+  readonly topics: readonly string[];
+  readonly kind: FileClock['kind'];
+  readonly offsetNs: bigint;
+  readonly uncertaintyNs: bigint;
+};
+
+/** A recorder could not keep up: messages of any of its topics may be missing in the time before `atNs`. */
+export type Dropout = { readonly atNs: bigint; readonly durationMs: number };
 
 /** One drive session, read from files. */
 export type Source = {
@@ -52,6 +75,9 @@ export type ReportCounter = {
   readonly row: (file: string, row: number, timeNs: bigint, previousNs: bigint | undefined) => void;
   readonly messages: (count: number) => void;
   readonly empty: () => void;
+  readonly dropout: (dropout: Dropout) => void;
+  /** Names the clock of some topics; a later one for the same topics replaces it. */
+  readonly clock: (topics: readonly string[], clock: FileClock) => void;
   readonly report: () => SourceReport;
 };
 
@@ -62,6 +88,9 @@ export function makeReportCounter(): ReportCounter {
   let emptyMessages = 0;
   const counts = { backwards: 0, repeated: 0 };
   const examples: Disorder[] = [];
+  const dropouts: Dropout[] = [];
+  let dropoutCount = 0;
+  const clocks = new Map<string, { readonly topics: readonly string[]; readonly clock: FileClock }>();
   return {
     row: (file, row, timeNs, previousNs) => {
       rows += 1;
@@ -76,6 +105,22 @@ export function makeReportCounter(): ReportCounter {
     empty: () => {
       emptyMessages += 1;
     },
-    report: () => ({ rows, messages, emptyMessages, ...counts, examples: [...examples] }),
+    dropout: (dropout) => {
+      dropoutCount += 1;
+      if (dropouts.length < DROPOUTS_MAX) dropouts.push(dropout);
+    },
+    clock: (topics, clock) => {
+      clocks.set(topics.join(' '), { topics, clock });
+    },
+    report: () => ({
+      rows,
+      messages,
+      emptyMessages,
+      ...counts,
+      examples: [...examples],
+      dropouts: [...dropouts],
+      dropoutCount,
+      clocks: [...clocks.values()].map(({ topics, clock }) => ({ topics, kind: clock.kind, ...clock.state() })),
+    }),
   };
 }

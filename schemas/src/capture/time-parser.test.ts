@@ -31,7 +31,23 @@ describe('parseTimeNs', () => {
     expect(parseTimeNs('1558644851.123456789', 'seconds')).toBe(1558644851123456789n);
     expect(parseTimeNs('-0.5', 'seconds')).toBe(-500000000n);
     expect(parseTimeNs('1.5', 'milliseconds')).toBe(1500000n);
+    expect(parseTimeNs('2.5', 'microseconds')).toBe(2500n);
     expect(parseTimeNs('7', 'nanoseconds')).toBe(7n);
+  });
+
+  it('reads zone-less local time as if it were UTC', () => {
+    expect(parseTimeNs('2019-05-24T18:11:23.018', 'local8601')).toBe(parseIsoNs('2019-05-24T18:11:23.018Z'));
+    expect(parseTimeNs('2019-05-24 18:11:23', 'local8601')).toBe(parseIsoNs('2019-05-24T18:11:23Z'));
+    expect(parseTimeNs('24-May-2019 18:11:23.018', 'localDayMonth')).toBe(parseIsoNs('2019-05-24T18:11:23.018Z'));
+  });
+
+  it.each([
+    ['2019-05-24T18:11:23Z', 'local8601'],
+    ['2019-02-30 00:00:00', 'local8601'],
+    ['24-Mai-2019 18:11:23', 'localDayMonth'],
+    ['31-Feb-2019 18:11:23', 'localDayMonth'],
+  ] as const)('refuses "%s" as %s', (text, kind) => {
+    expect(parseTimeNs(text, kind)).toBeUndefined();
   });
 
   it.each(['', ' 1', '1e3', 'NaN', '0x10', '1.', '--1', 'Infinity'])('refuses "%s" as seconds', (text) => {

@@ -1,20 +1,54 @@
 /** Turns the stamps of sources into nanoseconds without passing through a double where the text is exact. */
 
 /** How a source writes its stamps. */
-export const TIME_KINDS = ['iso8601', 'seconds', 'milliseconds', 'nanoseconds'] as const;
+export const TIME_KINDS = [
+  'iso8601',
+  'seconds',
+  'milliseconds',
+  'microseconds',
+  'nanoseconds',
+  'local8601',
+  'localDayMonth',
+] as const;
 export type TimeKind = (typeof TIME_KINDS)[number];
 
 const ISO = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):(\d{2}))$/;
 const DECIMAL = /^([+-])?(\d{1,18})(?:\.(\d+))?$/;
-const FRACTION_DIGITS: Readonly<Record<Exclude<TimeKind, 'iso8601'>, number>> = {
+const LOCAL_ISO = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?$/;
+const LOCAL_DAY_MONTH = /^(\d{2})-([A-Z][a-z]{2})-(\d{4}) (\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?$/;
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+type DecimalKind = Exclude<TimeKind, 'iso8601' | 'local8601' | 'localDayMonth'>;
+const FRACTION_DIGITS: Readonly<Record<DecimalKind, number>> = {
   seconds: 9,
   milliseconds: 6,
+  microseconds: 3,
   nanoseconds: 0,
 };
 
-/** Nanoseconds of a stamp, or undefined when the text is not a stamp of that kind. */
+/**
+ * Nanoseconds of a stamp, or undefined when the text is not a stamp of that kind. Zone-less local time comes out as if its zone were
+ * UTC; the clock that the mapping declares tells how far that is off.
+ */
 export function parseTimeNs(text: string, kind: TimeKind): bigint | undefined {
-  return kind === 'iso8601' ? parseIsoNs(text) : parseDecimalNs(text, FRACTION_DIGITS[kind]);
+  if (kind === 'iso8601') return parseIsoNs(text);
+  if (kind === 'local8601') return parseLocalNs(LOCAL_ISO.exec(text), [1, 2, 3]);
+  if (kind === 'localDayMonth') return parseLocalNs(LOCAL_DAY_MONTH.exec(text), [3, 2, 1]);
+  return parseDecimalNs(text, FRACTION_DIGITS[kind]);
+}
+
+/** The groups of a zone-less stamp; `order` names those of year, month and day. */
+function parseLocalNs(match: RegExpExecArray | null, order: readonly [number, number, number]): bigint | undefined {
+  if (match === null) return undefined;
+  const [year, monthText, day] = order.map((group) => match[group] ?? '');
+  const index = MONTHS.indexOf(monthText ?? '');
+  const month = index === -1 ? monthText : String(index + 1).padStart(2, '0');
+  const fraction = match[5] === undefined ? '' : `.${match[5]}`;
+  return parseIsoNs(`${year}-${month}-${day}T${match[4]}${fraction}Z`);
+}
+
+/** Decimal text of any number of digits in the given unit. */
+export function isDecimalKind(kind: TimeKind): kind is DecimalKind {
+  return Object.hasOwn(FRACTION_DIGITS, kind);
 }
 
 /** Nanoseconds since the Unix epoch of an ISO 8601 stamp with zone, or undefined. */

@@ -1,7 +1,8 @@
 /** CEL over a declared, typed environment with a cost bound: the one expression language of triggers, filters and slices. */
-import { Environment, ParseError } from '@marcbachmann/cel-js';
+import { type ASTNode, Environment, ParseError } from '@marcbachmann/cel-js';
 import { FleetError } from '../errors/fleet-error.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
+import { pointAt } from './source-position.ts';
 
 export type VariableType = 'double' | 'int' | 'string' | 'bool' | 'map<string, string>';
 
@@ -23,8 +24,12 @@ export type ExpressionErrorCodes = {
   readonly cost?: ErrorCode;
 };
 
+/** A node of a checked expression; `start` and `end` are offsets into the source. */
+export type ExpressionNode = ASTNode;
+
 export type CompiledExpression = {
   readonly source: string;
+  readonly root: ExpressionNode;
   /** Evaluates over values of the declared variables. @throws when a value is absent or an operation fails. */
   readonly evaluate: (variables: Readonly<Record<string, ExpressionValue>>) => boolean;
 };
@@ -40,7 +45,7 @@ export function compileExpression(
 ): CompiledExpression {
   const environment = new Environment({ limits: EXPRESSION_LIMITS });
   environment.registerFunction('abs(double): double', (value: number) => Math.abs(value));
-  for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
+  for (const [name, type] of Object.entries(variables)) declare(environment, name, type, codes);
   const program = parse(environment, source, codes);
   const checked = program.check();
   if (!checked.valid) throw new FleetError(codes.type, describe(source, checked.error), { cause: checked.error });
@@ -50,7 +55,16 @@ export function compileExpression(
       `the expression ${JSON.stringify(source)} is of type ${checked.type}: it must be a bool`,
     );
   }
-  return { source, evaluate: (values) => program(values) === true };
+  return { source, root: program.ast, evaluate: (values) => program(values) === true };
+}
+
+function declare(environment: Environment, name: string, type: VariableType, codes: ExpressionErrorCodes): void {
+  try {
+    environment.registerVariable(name, type);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new FleetError(codes.type, `${name} cannot be the name of a variable, choose another: ${why}`, { cause });
+  }
 }
 
 function parse(
@@ -66,8 +80,18 @@ function parse(
   }
 }
 
-/** The library's message already draws the line and a caret under the character. */
+/** What is wrong, and where. */
 function describe(source: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return `the expression ${JSON.stringify(source)} is not valid: ${message}`;
+  const { summary, offset } = partsOf(error);
+  const where = offset === undefined ? '' : ` ${pointAt(source, offset)}`;
+  return `the expression ${JSON.stringify(source)} is not valid: ${summary}${where}`;
+}
+
+/** The library's errors carry what is wrong apart from where. */
+function partsOf(error: unknown): { readonly summary: string; readonly offset?: number } {
+  if (!(error instanceof Error)) return { summary: String(error) };
+  const summary = 'summary' in error && typeof error.summary === 'string' ? error.summary : error.message;
+  const range = 'range' in error ? error.range : undefined;
+  const isRange = typeof range === 'object' && range !== null && 'start' in range && typeof range.start === 'number';
+  return isRange ? { summary, offset: range.start as number } : { summary };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Campaign } from '../campaign/campaign.ts';
 import { DatasetVersion } from '../dataset/dataset-version.ts';
 import { FeatureSet } from '../features/feature-set.ts';
+import { PULL_STATES, PullRequest } from '../assign/desired-state.ts';
 import { digestText } from '../package/bundle.ts';
 import { RecordingMetadata } from '../record/recording-metadata.ts';
 
@@ -74,7 +75,17 @@ export const FACTS = {
     hardwareRevision: shortText,
     softwareVersion: shortText,
     place: z.string(),
+    /** When its credentials stop to be good; absent: never. */
+    expiresAt: z.iso.datetime().optional(),
   }),
+  /** New credentials, for the key that it had or for another one. */
+  'vehicle.renewed': z.strictObject({
+    vehicleId: shortText,
+    publicKey: shortText,
+    expiresAt: z.iso.datetime().optional(),
+  }),
+  /** Nothing that this key signs is taken any more. */
+  'vehicle.revoked': z.strictObject({ vehicleId: shortText, publicKey: shortText, reason: text }),
   'campaign.published': z.strictObject({
     campaign: Campaign,
     digest: digestText,
@@ -100,7 +111,37 @@ export const FACTS = {
     eventId: z.string(),
     code: shortText,
     message: text,
-    source: z.enum(['uplink', 'import']),
+    source: z.enum(['uplink', 'import', 'relay']),
+  }),
+  /** A recording that the vehicle lost before it was verified: what its signed tombstone says. */
+  'recording.evicted': z.strictObject({
+    vehicleId: shortText,
+    eventId: shortText,
+    /** Null when it was never written as a whole. */
+    recording: digestText.nullable(),
+    sizeBytes: z.int().min(0),
+    priority: z.string(),
+    session: z.string(),
+    campaigns: z.array(z.string()).max(1_000),
+    startNs: z.string(),
+    endNs: z.string(),
+    code: z.string(),
+    reason: text,
+    /** Clock of the vehicle. */
+    lostAt: z.iso.datetime(),
+    /** Digest of the signed message. */
+    tombstone: digestText,
+  }),
+  'pull.requested': z.strictObject({ pullId: shortText, vehicleId: shortText, request: PullRequest }),
+  'pull.cancelled': z.strictObject({ pullId: shortText, vehicleId: shortText, reason: text }),
+  /** The vehicle has answered: what it captured, or why it could not. */
+  'pull.finished': z.strictObject({
+    pullId: shortText,
+    vehicleId: shortText,
+    state: z.enum(PULL_STATES),
+    eventIds: z.array(z.string()).max(64),
+    code: z.string().optional(),
+    reason: text.optional(),
   }),
   'label.assigned': z.strictObject({ recording: digestText, label: shortText, annotator: shortText, method: text }),
   'feature_set.registered': z.strictObject({ digest: digestText, featureSet: FeatureSet }),

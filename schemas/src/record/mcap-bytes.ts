@@ -1,15 +1,22 @@
-/** The byte layout of MCAP as far as a scan needs it: record framing and the few records that are not messages. */
+/** The byte layout of MCAP that reading and writing share: opcodes, record framing, and the fields of the few records that are not messages. */
 import { FleetError } from '../errors/fleet-error.ts';
 
 /** Opcodes of the MCAP specification. */
 export const OPCODE = {
+  header: 0x01,
   footer: 0x02,
   schema: 0x03,
   channel: 0x04,
   message: 0x05,
   chunk: 0x06,
+  messageIndex: 0x07,
+  chunkIndex: 0x08,
+  attachment: 0x09,
+  attachmentIndex: 0x0a,
   statistics: 0x0b,
   metadata: 0x0c,
+  metadataIndex: 0x0d,
+  summaryOffset: 0x0e,
   dataEnd: 0x0f,
 } as const;
 /** First and last bytes of a file. */

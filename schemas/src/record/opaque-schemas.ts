@@ -10,6 +10,11 @@ const FILES: ReadonlyMap<string, DescFile> = new Map<string, DescFile>([
   [InferenceSchema.typeName, file_fleetloop_infer],
 ]);
 
+/** Whether a message type is one of ours, whose descriptor set need not travel with the channel. */
+export function isOpaqueSchema(schemaName: string): boolean {
+  return FILES.has(schemaName);
+}
+
 /**
  * Binary FileDescriptorSet (with imports) of a message type, as MCAP's protobuf profile asks for.
  * @throws FleetError SOURCE_FORMAT for a type that is not in `@fleetloop/schemas/wire`

@@ -34,13 +34,10 @@ type Drawn = { readonly channel: number; readonly atNs: bigint; readonly value: 
 
 async function record(messages: readonly Drawn[]): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  let size = 0;
   const writer = await RecordingWriter.open(
     {
-      position: () => BigInt(size),
       write: async (bytes) => {
         parts.push(Uint8Array.from(bytes));
-        size += bytes.length;
       },
     },
     METADATA,

@@ -7,7 +7,12 @@ import type { Channel } from '../capture/channel.ts';
 import { FleetError } from '../errors/fleet-error.ts';
 import { FieldReader, isMagic, MAGIC, malformed, OPCODE, RECORD_HEADER_BYTES, viewOf } from './mcap-bytes.ts';
 import type { McapMetadataRecord } from './recording-metadata.ts';
-import { decompressZstd, MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX, parseChannelRecord } from './recording-reader.ts';
+import {
+  decompressZstd,
+  MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX,
+  type McapSchema,
+  parseChannelRecord,
+} from './recording-reader.ts';
 import { checkSignalValues } from './signal-codec.ts';
 
 /** Largest record accepted, bytes; a chunk is the largest kind. */
@@ -43,7 +48,7 @@ class Scanner {
   #end = 0;
   #pending: Uint8Array = this.#buffer;
   #state: 'magic' | 'records' | 'footer' | 'done' = 'magic';
-  readonly #schemaNames = new Map<number, string>();
+  readonly #schemas = new Map<number, McapSchema>();
   readonly #channels = new Map<number, ScannedChannel>();
   readonly #metadata: McapMetadataRecord[] = [];
   #statistics: bigint | undefined;
@@ -134,11 +139,16 @@ class Scanner {
     if (opcode === OPCODE.message) return this.#readMessage(content, viewOf(content), 0, content.length);
     const fields = new FieldReader(content);
     if (opcode === OPCODE.footer) this.#state = 'footer';
-    else if (opcode === OPCODE.schema) this.#schemaNames.set(fields.uint16(), fields.text());
+    else if (opcode === OPCODE.schema) this.#readSchema(fields);
     else if (opcode === OPCODE.channel) this.#readChannel(fields);
     else if (opcode === OPCODE.statistics) this.#statistics = fields.uint64();
     else if (opcode === OPCODE.metadata) this.#readMetadata(fields);
     else if (opcode === 0) throw malformed('a record has the opcode 0');
+  }
+
+  /** Only the names count here: a scan decodes no message by its schema. */
+  #readSchema(fields: FieldReader): void {
+    this.#schemas.set(fields.uint16(), { name: fields.text(), encoding: fields.text(), data: new Uint8Array(0) });
   }
 
   #readMetadata(fields: FieldReader): void {
@@ -159,7 +169,7 @@ class Scanner {
     if (this.#channels.has(record.id)) return;
     if (this.#channels.size >= TOPICS_MAX)
       throw new FleetError('INGEST_LIMIT', `the recording has more than ${TOPICS_MAX} channels`);
-    const channel: Channel = parseChannelRecord(record, this.#schemaNames);
+    const channel: Channel = parseChannelRecord(record, this.#schemas);
     this.#channels.set(record.id, {
       topic: channel.topic,
       signals: channel.kind === 'signal' ? channel.signals.length : undefined,

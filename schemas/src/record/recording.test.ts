@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest';
 import type { SignalChannel } from '../capture/channel.ts';
 import type { SourceMessage } from '../capture/source-message.ts';
 import { fromMetadataRecords, type McapMetadataRecord, type RecordingMetadata } from './recording-metadata.ts';
+import { readAll } from './mcap-test-files.ts';
+import { MemorySink } from './mcap-test-sinks.ts';
 import { readRecording } from './recording-reader.ts';
+import { scanRecording } from './recording-scanner.ts';
 import { RecordingWriter } from './recording-writer.ts';
 
 const channel: SignalChannel = {
@@ -34,19 +37,11 @@ const messageAt = (index: number): SourceMessage => ({
 });
 
 async function write(count: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  const writable = {
-    position: () => BigInt(size),
-    write: async (bytes: Uint8Array) => {
-      parts.push(bytes.slice()); // the writer reuses its buffer
-      size += bytes.length;
-    },
-  };
-  const writer = await RecordingWriter.open(writable, metadata);
+  const sink = new MemorySink();
+  const writer = await RecordingWriter.open(sink, metadata);
   for (let index = 0; index < count; index += 1) await writer.write(messageAt(index));
   await writer.close();
-  return Buffer.concat(parts);
+  return sink.bytes();
 }
 
 async function read(
@@ -68,6 +63,44 @@ describe('recordings', () => {
     const { messages, records } = await read([await write(100)]);
     expect(messages).toEqual(Array.from({ length: 100 }, (_, index) => messageAt(index)));
     expect(fromMetadataRecords(records)).toEqual(metadata);
+  });
+
+  it('bring back metadata that was known only at the end, in reader and scanner', async () => {
+    const sink = new MemorySink();
+    const writer = await RecordingWriter.open(sink);
+    await writer.write(messageAt(0));
+    expect(await writer.close(metadata)).toEqual(new Map([['/vss/Vehicle.Speed', 1]]));
+    const { messages, records } = await read([sink.bytes()]);
+    expect(messages).toEqual([messageAt(0)]);
+    expect(fromMetadataRecords(records)).toEqual(metadata);
+    expect(fromMetadataRecords((await scanRecording([sink.bytes()])).metadata)).toEqual(metadata);
+  });
+
+  it('keep foreign payloads with their own schema untouched', async () => {
+    const encoding = { messageEncoding: 'cdr', schemaEncoding: 'ros2msg', schemaData: Buffer.from('uint8 value') };
+    const foreign = { kind: 'opaque', topic: '/foreign', schemaName: 'test/Byte', encoding } as const;
+    const bare = {
+      kind: 'opaque',
+      topic: '/bare',
+      schemaName: '',
+      encoding: { ...encoding, schemaEncoding: '' },
+    } as const;
+    const header = {
+      kind: 'opaque',
+      sequence: 0,
+      logTimeNs: 1n,
+      publishTimeNs: 1n,
+      data: Uint8Array.of(0, 1, 7),
+    } as const;
+    const sink = new MemorySink();
+    const writer = await RecordingWriter.open(sink, metadata);
+    for (const channel of [foreign, bare]) await writer.write({ ...header, channel });
+    await writer.close();
+    const records = readAll(sink.bytes());
+    expect(records.find(({ type }) => type === 'Schema')).toMatchObject({ name: 'test/Byte', encoding: 'ros2msg' });
+    expect(records.filter((record) => record.type === 'Channel').map(({ schemaId }) => schemaId)).toContain(0);
+    const data = records.flatMap((record) => (record.type === 'Message' ? [record.data] : []));
+    expect(data).toEqual([header.data, header.data]);
   });
 
   it('have the same bytes for the same input', async () => {

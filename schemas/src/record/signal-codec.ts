@@ -11,29 +11,38 @@ import { FleetError } from '../errors/fleet-error.ts';
 
 /** Most signals in one channel; keeps tags within two bytes. */
 export const SIGNALS_PER_CHANNEL_MAX = 2_000;
+/** Package of the message types of signal channels. */
+export const SIGNAL_SCHEMA_PREFIX = 'fleetloop.vss.';
 const WIRE_TYPE_64_BIT = 1;
+
+/** Most bytes that one signal takes: a tag of two bytes and a double. */
+export const SIGNAL_BYTES_MAX = 10;
 
 /** Encodes one message. `values` has one entry per signal of the channel. */
 export function encodeSignalValues(values: Float64Array): Uint8Array {
-  const buffer = new Uint8Array(values.length * 10);
-  const view = new DataView(buffer.buffer);
-  let offset = 0;
+  const buffer = new Uint8Array(values.length * SIGNAL_BYTES_MAX);
+  return buffer.subarray(0, encodeSignalValuesInto(values, new DataView(buffer.buffer), 0));
+}
+
+/** The same into memory that is there already, at `start`; returns the offset behind the message. */
+export function encodeSignalValuesInto(values: Float64Array, view: DataView, start: number): number {
+  let offset = start;
   for (let index = 0; index < values.length; index += 1) {
     const value = values[index] as number;
     if (Number.isNaN(value)) continue;
     const tag = ((index + 1) << 3) | WIRE_TYPE_64_BIT;
     if (tag < 0x80) {
-      buffer[offset] = tag;
+      view.setUint8(offset, tag);
       offset += 1;
     } else {
-      buffer[offset] = (tag & 0x7f) | 0x80;
-      buffer[offset + 1] = tag >>> 7;
+      view.setUint8(offset, (tag & 0x7f) | 0x80);
+      view.setUint8(offset + 1, tag >>> 7);
       offset += 2;
     }
     view.setFloat64(offset, value, true);
     offset += 8;
   }
-  return buffer.subarray(0, offset);
+  return offset;
 }
 
 /**

@@ -1,53 +1,51 @@
-/**
- * The VSS signals that fleetloop's mappings use, with the unit and the range of the COVESA catalogue (release of June 2026).
- * Instances are written out (`Axle.Row1.Wheel.Left`). Signals that VSS lacks are in the overlay beside this file.
- */
+/** What the COVESA catalogue says of a signal: every numeric and boolean leaf of VSS, instances included, and our overlay. */
 import { OVERLAY_SIGNALS } from './overlay.ts';
+import { VSS_INSTANCES, VSS_LEAVES } from './vss-leaves.ts';
 
-/** What the catalogue says of one leaf. Messages carry every number as a double, so the datatype says only what to expect. */
+/** One leaf. Messages carry every number as a double and a boolean as 0 or 1. */
 export type CatalogueSignal = {
   readonly path: string;
-  /** Unit key of the VSS catalogue; empty for counts and categories. */
+  /** Unit key of the VSS catalogue; empty for counts, categories and booleans. */
   readonly unit: string;
 };
 
-const ROWS: readonly (readonly [path: string, unit: string])[] = [
-  ['Vehicle.Speed', 'km/h'],
-  ['Vehicle.TraveledDistanceSinceStart', 'm'],
-  ['Vehicle.TripMeterReading', 'm'],
-  ['Vehicle.Acceleration.Longitudinal', 'm/s^2'],
-  ['Vehicle.Acceleration.Lateral', 'm/s^2'],
-  ['Vehicle.Acceleration.Vertical', 'm/s^2'],
-  ['Vehicle.AngularVelocity.Roll', 'degrees/s'],
-  ['Vehicle.AngularVelocity.Pitch', 'degrees/s'],
-  ['Vehicle.AngularVelocity.Yaw', 'degrees/s'],
-  ['Vehicle.Orientation.Roll', 'degrees'],
-  ['Vehicle.Orientation.Pitch', 'degrees'],
-  ['Vehicle.Orientation.Yaw', 'degrees'],
-  ['Vehicle.CurrentLocation.Latitude', 'degrees'],
-  ['Vehicle.CurrentLocation.Longitude', 'degrees'],
-  ['Vehicle.CurrentLocation.Heading', 'degrees'],
-  ['Vehicle.CurrentLocation.Altitude', 'm'],
-  ['Vehicle.Chassis.Accelerator.PedalPosition', 'percent'],
-  ['Vehicle.Chassis.Brake.PedalPosition', 'percent'],
-  ['Vehicle.Chassis.SteeringWheel.Angle', 'degrees'],
-  ['Vehicle.Chassis.Axle.Row1.Wheel.Left.Speed', 'km/h'],
-  ['Vehicle.Chassis.Axle.Row1.Wheel.Right.Speed', 'km/h'],
-  ['Vehicle.Chassis.Axle.Row2.Wheel.Left.Speed', 'km/h'],
-  ['Vehicle.Chassis.Axle.Row2.Wheel.Right.Speed', 'km/h'],
-  ['Vehicle.Powertrain.CombustionEngine.Speed', 'rpm'],
-  ['Vehicle.Powertrain.CombustionEngine.TPS', 'percent'],
-  ['Vehicle.Powertrain.Transmission.CurrentGear', ''],
-];
-
-/** VSS leaves in use, in the order of the catalogue's branches. */
-export const VSS_SIGNALS: readonly CatalogueSignal[] = ROWS.map(([path, unit]) => ({ path, unit }));
-
-const BY_PATH: ReadonlyMap<string, CatalogueSignal> = new Map(
-  [...VSS_SIGNALS, ...OVERLAY_SIGNALS].map((signal) => [signal.path, signal]),
+/** Leaves by path without instances. */
+const UNIT_BY_LEAF: ReadonlyMap<string, string> = new Map(
+  Object.entries(VSS_LEAVES).flatMap(([branch, leaves]) =>
+    leaves.split(' ').map((leaf): [string, string] => {
+      const [name = '', unit = ''] = leaf.split(':');
+      return [`${branch}.${name}`, unit];
+    }),
+  ),
 );
 
-/** The catalogue's or the overlay's entry of a path (exact case), or undefined. */
+const OVERLAY: ReadonlyMap<string, CatalogueSignal> = new Map(OVERLAY_SIGNALS.map((signal) => [signal.path, signal]));
+
+/** The catalogue's or the overlay's entry of a path (exact case, instances written out: `Axle.Row1.Wheel.Left`), or undefined. */
 export function findSignal(path: string): CatalogueSignal | undefined {
-  return BY_PATH.get(path);
+  const known = OVERLAY.get(path);
+  if (known !== undefined) return known;
+  const leaf = withoutInstances(path);
+  const unit = leaf === undefined ? undefined : UNIT_BY_LEAF.get(leaf);
+  return unit === undefined ? undefined : { path, unit };
+}
+
+/** All leaves of the catalogue, each once, without instances. */
+export function catalogueLeaves(): readonly CatalogueSignal[] {
+  return [...UNIT_BY_LEAF].map(([path, unit]) => ({ path, unit }));
+}
+
+/** Undefined when a branch that has instances is not followed by one of them. */
+function withoutInstances(path: string): string | undefined {
+  const parts = path.split('.');
+  let branch = '';
+  for (let index = 0; index < parts.length; index += 1) {
+    branch = branch === '' ? (parts[index] ?? '') : `${branch}.${parts[index]}`;
+    const levels = Object.hasOwn(VSS_INSTANCES, branch) ? (VSS_INSTANCES[branch] ?? []) : [];
+    for (const instances of levels) {
+      index += 1;
+      if (!instances.includes(parts[index] ?? '')) return undefined;
+    }
+  }
+  return branch;
 }

@@ -88,7 +88,7 @@ export class BenchVehicle implements AsyncDisposable {
     }
     await Promise.all(onTheWay);
     this.#open += 1;
-    await js.publish(subjects.manifest(this.id), manifest, { timeout: PUBLISH_TIMEOUT_MS });
+    await js.publish(subjects.manifest(this.id, 'normal'), manifest, { timeout: PUBLISH_TIMEOUT_MS });
   }
 
   /** Resolves when every upload so far is verified. */
@@ -146,8 +146,10 @@ export async function makeBenchRecording(options: {
   readonly eventId: string;
   readonly sizeBytes: number;
   readonly valuesPerMessage: number;
+  /** The most messages, for a recording that is smaller than one MCAP chunk. */
+  readonly messagesMax?: number;
 }): Promise<Uint8Array> {
-  const { vehicleId, eventId, sizeBytes, valuesPerMessage } = options;
+  const { vehicleId, eventId, sizeBytes, valuesPerMessage, messagesMax = Number.POSITIVE_INFINITY } = options;
   const parts: Uint8Array[] = [];
   let position = 0;
   const writable = {
@@ -173,7 +175,7 @@ export async function makeBenchRecording(options: {
   }));
   const channel = { kind: 'signal', topic: '/vss/Vehicle.Bench', signals } as const;
   const values = new Float64Array(valuesPerMessage);
-  for (let sequence = 0; position < sizeBytes; sequence += 1) {
+  for (let sequence = 0; position < sizeBytes && sequence < messagesMax; sequence += 1) {
     for (let index = 0; index < valuesPerMessage; index += 1) values[index] = Math.random();
     const logTimeNs = START_NS + BigInt(sequence) * 1_000_000n;
     await writer.write({ kind: 'signal', channel, sequence, logTimeNs, publishTimeNs: logTimeNs, values });

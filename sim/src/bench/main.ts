@@ -7,26 +7,26 @@ import { table } from '../demo/summary.ts';
 import { writeFileDurably } from '../stack/durable-file.ts';
 import { agentBench } from './agent.bench.ts';
 import { captureBench } from './capture.bench.ts';
+import { edgeBench } from './edge/edge.bench.ts';
 import { ingestBench } from './ingest.bench.ts';
 import type { Bench, Measurement } from './measurement.ts';
 import { recordBench } from './record.bench.ts';
 
-const BENCHES: readonly Bench[] = [captureBench, recordBench, ingestBench, agentBench];
+const BENCHES: readonly Bench[] = [captureBench, recordBench, ingestBench, agentBench, edgeBench];
 const PROJECT_FOLDER = resolve(import.meta.dirname, '../../..');
 
 const program = new Command('bench')
   .description(`Benchmarks: ${BENCHES.map((bench) => `${bench.name} (${bench.description})`).join('; ')}`)
   .argument('[name]', 'one benchmark; all without it')
   .option('--repeats <n>', 'timed repeats of each figure', '5')
+  .option('--minutes <n>', 'how long each figure of the bench edge that is measured in real time may take', '1')
+  .option('--only <text>', 'of the bench edge: figures with this in their name')
   .option('--json', 'print JSON on standard output', false)
-  .action(async (name: string | undefined, options: { readonly repeats: string; readonly json: boolean }) =>
-    bench(name, options),
-  );
+  .action(async (name: string | undefined, options: Options) => bench(name, options));
 
-async function bench(
-  name: string | undefined,
-  options: { readonly repeats: string; readonly json: boolean },
-): Promise<void> {
+type Options = { readonly repeats: string; readonly minutes: string; readonly only?: string; readonly json: boolean };
+
+async function bench(name: string | undefined, options: Options): Promise<void> {
   const chosen = BENCHES.filter((each) => name === undefined || each.name === name);
   if (chosen.length === 0)
     throw new Error(`no benchmark ${name}: there are ${BENCHES.map((each) => each.name).join(', ')}`);
@@ -35,7 +35,10 @@ async function bench(
   const measurements: Measurement[] = [];
   for (const each of chosen) {
     process.stderr.write(`${each.name}: ${each.description} …\n`);
-    measurements.push(...(await each.run({ repeats: Number(options.repeats), signal: controller.signal })));
+    const only = options.only === undefined ? {} : { only: options.only };
+    const { repeats, minutes } = options;
+    const common = { repeats: Number(repeats), minutes: Number(minutes), signal: controller.signal };
+    measurements.push(...(await each.run({ ...common, ...only })));
   }
   const report = {
     at: new Date().toISOString(),

@@ -21,6 +21,10 @@ export type Bench = {
   readonly run: (options: {
     readonly repeats: number;
     readonly signal: AbortSignal;
+    /** How long a figure that is measured in real time may take. */
+    readonly minutes: number;
+    /** Figures with this in their name; for a bench whose figures can be chosen. */
+    readonly only?: string;
   }) => Promise<readonly Measurement[]>;
 };
 

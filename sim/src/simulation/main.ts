@@ -9,36 +9,38 @@ const MS_PER_MINUTE = 60_000;
 
 type Options = { readonly seed?: string; readonly minutes?: string };
 
-new Command('sim')
+await new Command('sim')
   .description(
     "Runs the agent's capture core over random drives and checks that nothing is lost, doubled or out of order.",
   )
   .option('--seed <n>', 'one run with this seed')
   .option('--minutes <m>', 'explore seeds for so long; stops at the first failure')
-  .action((options: Options) => {
+  .action(async (options: Options) => {
     const seed = options.seed === undefined ? randomInt(SEED_MAX) : Number(options.seed);
-    process.exitCode = options.minutes === undefined ? once(seed) : explore(seed, Number(options.minutes));
+    process.exitCode = await (options.minutes === undefined ? once(seed) : explore(seed, Number(options.minutes)));
   })
-  .parse();
+  .parseAsync();
 
 /** Prints the seed before anything can go wrong. */
-function once(seed: number): number {
+async function once(seed: number): Promise<number> {
   process.stdout.write(`seed ${seed}\n`);
-  const outcome = runCapture(seed);
-  const { messages, firings, events, fingerprint, problems } = outcome;
-  process.stdout.write(`${messages} messages, ${firings} triggers, ${events} events, fingerprint ${fingerprint}\n`);
+  const outcome = await runCapture(seed);
+  const { kind, messages, firings, events, early, fingerprint, problems } = outcome;
+  process.stdout.write(
+    `${kind}: ${messages} messages, ${firings} triggers, ${events} events, ${early} closed early, fingerprint ${fingerprint}\n`,
+  );
   for (const problem of problems) process.stdout.write(`FAILED ${problem}\n`);
   return problems.length === 0 ? 0 : 1;
 }
 
-function explore(firstSeed: number, minutes: number): number {
+async function explore(firstSeed: number, minutes: number): Promise<number> {
   const startedMs = performance.now();
   const endMs = startedMs + minutes * MS_PER_MINUTE;
   process.stdout.write(`first seed ${firstSeed}\n`);
   let seed = firstSeed;
   let saidMs = startedMs;
   for (; performance.now() < endMs; seed += 1) {
-    const { problems } = runCapture(seed);
+    const { problems } = await runCapture(seed);
     if (problems.length > 0) {
       process.stdout.write(`FAILED ${problems.join('\n       ')}\nreplay: npm run sim -- --seed ${seed}\n`);
       return 1;

@@ -100,10 +100,10 @@ describe('servers named in the environment', () => {
 describe('natsConfig', () => {
   it('puts every append on disk and holds no key that signs', async () => {
     const trust = await createTrustDomain();
-    const config = natsConfig(trust, 4222, '/data "x"');
+    const config = natsConfig(trust, { port: 4222, folder: '/data "x"' });
     expect(config).toContain('sync_interval: always');
     expect(config).toContain('max_payload: 1048576');
-    expect(config).toContain(String.raw`store_dir: "/data \"x\""`);
+    expect(config).toContain(String.raw`store_dir: "/data \"x\"/jetstream"`);
     expect(config).not.toContain(trust.account.seed);
     expect(config).not.toContain(trust.operatorSeed);
   });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ApiClient } from '@fleetloop/control-plane';
 import { cacheFolder } from '../stack/cache-folder.ts';
 import { findFreePorts, LOCAL_HOST } from '../stack/free-port.ts';
+import type { NatsServer } from '../stack/nats-server.ts';
 import { ServerProcess } from '../stack/server-process.ts';
 import type { Stack } from '../stack/stack.ts';
 
@@ -72,7 +73,13 @@ async function writeConfig(
   await writeFile(seedFile, stack.nats.serviceUser.seed, { mode: 0o600 });
   await writeFile(accountSeedFile, stack.nats.accountSeed, { mode: 0o600 });
   const config = {
-    nats: { url: stack.nats.url, jwt: stack.nats.serviceUser.jwt, seedFile, accountSeedFile },
+    nats: {
+      url: stack.nats.url,
+      jwt: stack.nats.serviceUser.jwt,
+      seedFile,
+      accountSeedFile,
+      ...(await systemAccess(stack.nats, folder)),
+    },
     temporal: { address: stack.temporal.address, namespace: stack.temporal.namespace, taskQueue: 'fleetloop' },
     mlflow: { url: stack.mlflow.url },
     python: stack.python,
@@ -83,4 +90,14 @@ async function writeConfig(
     tokens: Object.fromEntries([...tokens].map(([actor, token]) => [token, actor])),
   };
   await writeFile(path, JSON.stringify(config, undefined, 2), { mode: 0o600 });
+}
+
+/** A server of our own can be told of revocations; somebody else's cannot. */
+async function systemAccess({ local }: NatsServer, folder: string): Promise<object> {
+  if (local === undefined) return {};
+  const seedFile = join(folder, 'system.nk');
+  const operatorSeedFile = join(folder, 'operator.nk');
+  await writeFile(seedFile, local.systemUser.seed, { mode: 0o600 });
+  await writeFile(operatorSeedFile, local.trust.operatorSeed, { mode: 0o600 });
+  return { system: { jwt: local.systemUser.jwt, seedFile, operatorSeedFile } };
 }

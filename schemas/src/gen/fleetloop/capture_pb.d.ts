@@ -32,6 +32,20 @@ export declare type CanFrame = Message<"fleetloop.capture.CanFrame"> & {
    * @generated from field: bytes data = 3;
    */
   data: Uint8Array;
+
+  /**
+   * Sum of: 1 extended identifier, 2 remote frame, 4 error frame, 8 CAN FD, 16 bit rate switch, 32 error state indicator.
+   *
+   * @generated from field: uint32 flags = 4;
+   */
+  flags: number;
+
+  /**
+   * Length that a remote frame asks for; it has no data of its own.
+   *
+   * @generated from field: uint32 remote_size_bytes = 5;
+   */
+  remoteSizeBytes: number;
 };
 
 /**

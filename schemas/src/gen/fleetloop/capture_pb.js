@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file fleetloop/capture.proto.
  */
 export const file_fleetloop_capture = /*@__PURE__*/
-  fileDesc("ChdmbGVldGxvb3AvY2FwdHVyZS5wcm90bxIRZmxlZXRsb29wLmNhcHR1cmUiMQoIQ2FuRnJhbWUSCwoDYnVzGAEgASgNEgoKAmlkGAIgASgNEgwKBGRhdGEYAyABKAxiBnByb3RvMw");
+  fileDesc("ChdmbGVldGxvb3AvY2FwdHVyZS5wcm90bxIRZmxlZXRsb29wLmNhcHR1cmUiWwoIQ2FuRnJhbWUSCwoDYnVzGAEgASgNEgoKAmlkGAIgASgNEgwKBGRhdGEYAyABKAwSDQoFZmxhZ3MYBCABKA0SGQoRcmVtb3RlX3NpemVfYnl0ZXMYBSABKA1iBnByb3RvMw");
 
 /**
  * Describes the message fleetloop.capture.CanFrame.

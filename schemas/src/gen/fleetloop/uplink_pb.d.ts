@@ -112,7 +112,7 @@ export declare type SignedManifest = Message<"fleetloop.uplink.SignedManifest"> 
 export declare const SignedManifestSchema: GenMessage<SignedManifest>;
 
 /**
- * The control plane's answer to a manifest.
+ * The answer to a manifest or a tombstone, of the control plane or of a relay.
  *
  * @generated from message fleetloop.uplink.Receipt
  */
@@ -148,6 +148,12 @@ export declare type Receipt = Message<"fleetloop.uplink.Receipt"> & {
      */
     value: Refused;
     case: "refused";
+  } | {
+    /**
+     * @generated from field: fleetloop.uplink.Stored stored = 6;
+     */
+    value: Stored;
+    case: "stored";
   } | { case: undefined; value?: undefined };
 };
 
@@ -156,6 +162,142 @@ export declare type Receipt = Message<"fleetloop.uplink.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export declare const ReceiptSchema: GenMessage<Receipt>;
+
+/**
+ * Whole, checked and on disk in the region; the relay brings it to the control plane. The local copy stays until it is verified.
+ *
+ * @generated from message fleetloop.uplink.Stored
+ */
+export declare type Stored = Message<"fleetloop.uplink.Stored"> & {
+  /**
+   * @generated from field: string relay = 1;
+   */
+  relay: string;
+};
+
+/**
+ * Describes the message fleetloop.uplink.Stored.
+ * Use `create(StoredSchema)` to create a new message.
+ */
+export declare const StoredSchema: GenMessage<Stored>;
+
+/**
+ * What explains a recording that will never arrive.
+ *
+ * @generated from message fleetloop.uplink.Tombstone
+ */
+export declare type Tombstone = Message<"fleetloop.uplink.Tombstone"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * @generated from field: string vehicle_id = 2;
+   */
+  vehicleId: string;
+
+  /**
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * SHA-256 of the recording, 32 bytes; empty when it was never written as a whole.
+   *
+   * @generated from field: bytes recording_digest = 4;
+   */
+  recordingDigest: Uint8Array;
+
+  /**
+   * @generated from field: uint64 size_bytes = 5;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * @generated from field: string priority = 6;
+   */
+  priority: string;
+
+  /**
+   * @generated from field: string session = 7;
+   */
+  session: string;
+
+  /**
+   * @generated from field: repeated string campaign_ids = 8;
+   */
+  campaignIds: string[];
+
+  /**
+   * The event's interval on the session's clock, ns since the Unix epoch; 0 when unknown.
+   *
+   * @generated from field: fixed64 start_ns = 9;
+   */
+  startNs: bigint;
+
+  /**
+   * @generated from field: fixed64 end_ns = 10;
+   */
+  endNs: bigint;
+
+  /**
+   * An error code of the table, and the reason in words.
+   *
+   * @generated from field: string code = 11;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string reason = 12;
+   */
+  reason: string;
+
+  /**
+   * Wall clock of the vehicle at the loss, ms since the Unix epoch.
+   *
+   * @generated from field: int64 at_ms = 13;
+   */
+  atMs: bigint;
+};
+
+/**
+ * Describes the message fleetloop.uplink.Tombstone.
+ * Use `create(TombstoneSchema)` to create a new message.
+ */
+export declare const TombstoneSchema: GenMessage<Tombstone>;
+
+/**
+ * @generated from message fleetloop.uplink.SignedTombstone
+ */
+export declare type SignedTombstone = Message<"fleetloop.uplink.SignedTombstone"> & {
+  /**
+   * The encoded Tombstone.
+   *
+   * @generated from field: bytes tombstone = 1;
+   */
+  tombstone: Uint8Array;
+
+  /**
+   * Ed25519 over `tombstone` with the vehicle's nkey.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+
+  /**
+   * Public nkey (U...).
+   *
+   * @generated from field: string public_key = 3;
+   */
+  publicKey: string;
+};
+
+/**
+ * Describes the message fleetloop.uplink.SignedTombstone.
+ * Use `create(SignedTombstoneSchema)` to create a new message.
+ */
+export declare const SignedTombstoneSchema: GenMessage<SignedTombstone>;
 
 /**
  * Bit i (least significant bit of byte 0 first) is set when chunk i is missing.

@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file fleetloop/uplink.proto.
  */
 export const file_fleetloop_uplink = /*@__PURE__*/
-  fileDesc("ChZmbGVldGxvb3AvdXBsaW5rLnByb3RvEhBmbGVldGxvb3AudXBsaW5rItkBCghNYW5pZmVzdBIPCgd2ZXJzaW9uGAEgASgNEhIKCnZlaGljbGVfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSGAoQcmVjb3JkaW5nX2RpZ2VzdBgEIAEoDBISCgpzaXplX2J5dGVzGAUgASgEEhgKEGNodW5rX3NpemVfYnl0ZXMYBiABKA0SFQoNY2h1bmtfZGlnZXN0cxgHIAMoDBIQCghwcmlvcml0eRgIIAEoCRIPCgdzZXNzaW9uGAkgASgJEhQKDGNhbXBhaWduX2lkcxgKIAMoCSJJCg5TaWduZWRNYW5pZmVzdBIQCghtYW5pZmVzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEgoKcHVibGljX2tleRgDIAEoCSLMAQoHUmVjZWlwdBIYChByZWNvcmRpbmdfZGlnZXN0GAEgASgMEhAKCGV2ZW50X2lkGAIgASgJEiwKB21pc3NpbmcYAyABKAsyGS5mbGVldGxvb3AudXBsaW5rLk1pc3NpbmdIABIuCgh2ZXJpZmllZBgEIAEoCzIaLmZsZWV0bG9vcC51cGxpbmsuVmVyaWZpZWRIABIsCgdyZWZ1c2VkGAUgASgLMhkuZmxlZXRsb29wLnVwbGluay5SZWZ1c2VkSABCCQoHb3V0Y29tZSIfCgdNaXNzaW5nEhQKDGNodW5rX2JpdG1hcBgBIAEoDCIjCghWZXJpZmllZBIXCg9sZWRnZXJfc2VxdWVuY2UYASABKAQiKAoHUmVmdXNlZBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAliBnByb3RvMw");
+  fileDesc("ChZmbGVldGxvb3AvdXBsaW5rLnByb3RvEhBmbGVldGxvb3AudXBsaW5rItkBCghNYW5pZmVzdBIPCgd2ZXJzaW9uGAEgASgNEhIKCnZlaGljbGVfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSGAoQcmVjb3JkaW5nX2RpZ2VzdBgEIAEoDBISCgpzaXplX2J5dGVzGAUgASgEEhgKEGNodW5rX3NpemVfYnl0ZXMYBiABKA0SFQoNY2h1bmtfZGlnZXN0cxgHIAMoDBIQCghwcmlvcml0eRgIIAEoCRIPCgdzZXNzaW9uGAkgASgJEhQKDGNhbXBhaWduX2lkcxgKIAMoCSJJCg5TaWduZWRNYW5pZmVzdBIQCghtYW5pZmVzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSEgoKcHVibGljX2tleRgDIAEoCSL4AQoHUmVjZWlwdBIYChByZWNvcmRpbmdfZGlnZXN0GAEgASgMEhAKCGV2ZW50X2lkGAIgASgJEiwKB21pc3NpbmcYAyABKAsyGS5mbGVldGxvb3AudXBsaW5rLk1pc3NpbmdIABIuCgh2ZXJpZmllZBgEIAEoCzIaLmZsZWV0bG9vcC51cGxpbmsuVmVyaWZpZWRIABIsCgdyZWZ1c2VkGAUgASgLMhkuZmxlZXRsb29wLnVwbGluay5SZWZ1c2VkSAASKgoGc3RvcmVkGAYgASgLMhguZmxlZXRsb29wLnVwbGluay5TdG9yZWRIAEIJCgdvdXRjb21lIhcKBlN0b3JlZBINCgVyZWxheRgBIAEoCSL4AQoJVG9tYnN0b25lEg8KB3ZlcnNpb24YASABKA0SEgoKdmVoaWNsZV9pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRIYChByZWNvcmRpbmdfZGlnZXN0GAQgASgMEhIKCnNpemVfYnl0ZXMYBSABKAQSEAoIcHJpb3JpdHkYBiABKAkSDwoHc2Vzc2lvbhgHIAEoCRIUCgxjYW1wYWlnbl9pZHMYCCADKAkSEAoIc3RhcnRfbnMYCSABKAYSDgoGZW5kX25zGAogASgGEgwKBGNvZGUYCyABKAkSDgoGcmVhc29uGAwgASgJEg0KBWF0X21zGA0gASgDIksKD1NpZ25lZFRvbWJzdG9uZRIRCgl0b21ic3RvbmUYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMEhIKCnB1YmxpY19rZXkYAyABKAkiHwoHTWlzc2luZxIUCgxjaHVua19iaXRtYXAYASABKAwiIwoIVmVyaWZpZWQSFwoPbGVkZ2VyX3NlcXVlbmNlGAEgASgEIigKB1JlZnVzZWQSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJYgZwcm90bzM");
 
 /**
  * Describes the message fleetloop.uplink.Manifest.
@@ -32,23 +32,44 @@ export const ReceiptSchema = /*@__PURE__*/
   messageDesc(file_fleetloop_uplink, 2);
 
 /**
+ * Describes the message fleetloop.uplink.Stored.
+ * Use `create(StoredSchema)` to create a new message.
+ */
+export const StoredSchema = /*@__PURE__*/
+  messageDesc(file_fleetloop_uplink, 3);
+
+/**
+ * Describes the message fleetloop.uplink.Tombstone.
+ * Use `create(TombstoneSchema)` to create a new message.
+ */
+export const TombstoneSchema = /*@__PURE__*/
+  messageDesc(file_fleetloop_uplink, 4);
+
+/**
+ * Describes the message fleetloop.uplink.SignedTombstone.
+ * Use `create(SignedTombstoneSchema)` to create a new message.
+ */
+export const SignedTombstoneSchema = /*@__PURE__*/
+  messageDesc(file_fleetloop_uplink, 5);
+
+/**
  * Describes the message fleetloop.uplink.Missing.
  * Use `create(MissingSchema)` to create a new message.
  */
 export const MissingSchema = /*@__PURE__*/
-  messageDesc(file_fleetloop_uplink, 3);
+  messageDesc(file_fleetloop_uplink, 6);
 
 /**
  * Describes the message fleetloop.uplink.Verified.
  * Use `create(VerifiedSchema)` to create a new message.
  */
 export const VerifiedSchema = /*@__PURE__*/
-  messageDesc(file_fleetloop_uplink, 4);
+  messageDesc(file_fleetloop_uplink, 7);
 
 /**
  * Describes the message fleetloop.uplink.Refused.
  * Use `create(RefusedSchema)` to create a new message.
  */
 export const RefusedSchema = /*@__PURE__*/
-  messageDesc(file_fleetloop_uplink, 5);
+  messageDesc(file_fleetloop_uplink, 8);
 
