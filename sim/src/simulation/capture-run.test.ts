@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { runCapture } from './capture-run.ts';
 
-const SEEDS = Array.from({ length: 24 }, (_, index) => index + 1);
+const SEEDS = Array.from({ length: 32 }, (_, index) => index + 1);
 
 describe('runCapture', () => {
   it('gives the same outcome for the same seed', async () => {
@@ -19,6 +19,6 @@ describe('runCapture', () => {
     expect(outcomes.filter((outcome) => outcome.events > 1).length).toBeGreaterThan(5);
     for (const kind of ['replayable', 'live', 'power-cut'])
       expect(outcomes.filter((outcome) => outcome.kind === kind && outcome.events > 0).length).toBeGreaterThan(3);
-    expect(outcomes.reduce((sum, outcome) => sum + outcome.early, 0)).toBeGreaterThan(30);
+    expect(outcomes.reduce((sum, outcome) => sum + outcome.early, 0)).toBeGreaterThan(50);
   });
 });
