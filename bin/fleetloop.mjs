@@ -13,6 +13,8 @@ if (!existsSync(PINNED_NODE)) {
   exit(1);
 }
 
+// Compiled code is kept between calls: reading the program is most of the time of a short command.
+env.NODE_COMPILE_CACHE ??= join(ROOT, '.fleetloop', 'compile-cache');
 const [first, ...rest] = argv.slice(2);
 if (first === 'agent') {
   // What the operator has set stays.

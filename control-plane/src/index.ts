@@ -19,9 +19,12 @@ export {
   type VehicleUserRequest,
 } from './enrolment/credentials.ts';
 export type { VehicleDetails, VehicleView } from './enrolment/vehicle-routes.ts';
+export { parseDriftMonitor } from './drift/drift-monitor.ts';
+export { evaluateFiles } from './drift/local-drift.ts';
 export type { ImportOutcome } from './ingest/ports.ts';
 export type { Ledger } from './ports.ts';
 export { computeFromMessages, createFeatureBatch } from './features/feature-batch.ts';
+export { joinPointInTime, type JoinReport, type PointInTimeJoin } from './features/point-in-time.ts';
 export { compareEngines, type FeatureParity, joinParity, type ParityReport } from './features/parity.ts';
 export { type BuiltBundle, buildBundle, type BundleInput } from './package/bundle-builder.ts';
 export { createBundleSigner } from './package/bundle-signer.ts';
@@ -30,7 +33,13 @@ export { DuckdbProjection, type DuckdbProjectionOptions } from './adapters/duckd
 export { FolderBlobs } from './adapters/folder-blobs.ts';
 export { FolderCheckpoints } from './adapters/folder-checkpoints.ts';
 export { KvVehicleStates } from './adapters/kv-vehicle-states.ts';
+export { FolderCheckpointKeys } from './adapters/folder-checkpoint-keys.ts';
+export { ThreadedEntryChecks } from './adapters/threaded-entry-checks.ts';
 export { LEDGER_ORIGIN, signCheckpoint } from './ledger/checkpoint.ts';
+export { decodeEntry, encodeEntry } from './ledger/entry-coding.ts';
+export { type ExportSource, writeExport } from './ledger/ledger-export.ts';
+export { type LedgerExport, openExport } from './ledger/read-export.ts';
+export { rotateKey } from './ledger/rotate-key.ts';
 export { hashLeaf } from './ledger/merkle-tree.ts';
 export { Checkpointer, type CheckpointerOptions } from './ledger/checkpointer.ts';
 export { parseVerifierKey, verifierKeyText } from './ledger/signed-note.ts';
@@ -40,3 +49,8 @@ export type { TraceEdge, TraceNode } from './trace/trace-walk.ts';
 export { renderTree } from './trace/trace-tree.ts';
 export type { RelayConfigInput } from './relay/relay-config.ts';
 export { relayPermissions } from './relay/relay-permissions.ts';
+export { diskSourceFiles } from './adapters/disk-source-files.ts';
+export { defaultStandard } from './quality/default-standard.ts';
+export { type CheckReport, type Finding } from './quality/finding.ts';
+export { RecordingCheck, type RecordingFacts } from './quality/recording-check.ts';
+export { parseStandard, type Standard } from './quality/standard.ts';

@@ -78,7 +78,7 @@ export interface Projection {
   rebuild(signal?: AbortSignal): Promise<RebuildReport>;
 }
 
-/** One table before and after a rebuild at the same sequence; digests are over all rows in a fixed order. */
+/** One table before and after a rebuild at the same sequence; digests are over all rows. */
 export type TableComparison = {
   readonly table: string;
   readonly rowsBefore: number;
@@ -101,7 +101,7 @@ export interface Checkpoints {
   signNow(): Promise<string>;
   /** All stored checkpoints, oldest first, at most `limit` (the newest). */
   history(limit: number): Promise<readonly string[]>;
-  /** The public key in the text form of Go's sumdb/note. */
+  /** The public key in force, in the text form of Go's sumdb/note; a rotation changes it. */
   readonly verifierKey: string;
   /** Leaf hashes [from, to), 0-based. */
   leaves(from: number, to: number): AsyncIterable<Uint8Array>;
@@ -109,6 +109,21 @@ export interface Checkpoints {
   inclusion(index: number, size: number): Promise<readonly Uint8Array[]>;
   /** @throws FleetError REQUEST_INVALID */
   consistency(formerSize: number, size: number): Promise<readonly Uint8Array[]>;
+}
+
+/** A key that signs checkpoints; `name` is the ledger's origin. */
+export type CheckpointSigner = {
+  readonly name: string;
+  readonly privateKeyPem: string;
+  readonly publicKeyPem: string;
+};
+
+/** The keys that have signed checkpoints and the one that does. */
+export interface CheckpointKeys {
+  /** The signer of a verifier key; undefined when its private key is not here. */
+  find(verifierKey: string): Promise<CheckpointSigner | undefined>;
+  /** Makes and stores a key. It signs nothing until a fact announces it. */
+  make(): Promise<CheckpointSigner>;
 }
 
 /** Where leaf hashes and checkpoints lie; the file of leaves is an index that the ledger can refill. */
@@ -150,6 +165,14 @@ export type InferenceWindow = {
   readonly receivedAtMs: number;
 };
 
+/** Which kept inferences are asked for. */
+export type InferenceHistoryFilter = {
+  readonly bundles: readonly string[];
+  readonly vehicles?: readonly string[];
+  readonly sinceMs?: number;
+  readonly limit: number;
+};
+
 /** Inference telemetry: a bounded recent window in memory for health, everything in Parquet partitions. */
 export interface TelemetryStore {
   /** Inferences received since `sinceMs` that match; bounded by `limit` (newest kept). */
@@ -161,6 +184,8 @@ export interface TelemetryStore {
     readonly untilMs?: number;
     readonly limit?: number;
   }): Promise<readonly InferenceWindow[]>;
+  /** All that are kept of these bundles, on disk and in memory, oldest first; the newest `limit` of them. */
+  history(filter: InferenceHistoryFilter): Promise<readonly InferenceWindow[]>;
   /** One inference by vehicle and sequence, undefined if unknown. */
   inference(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined>;
   deadlineMisses(vehicleId: string): Promise<number>;
@@ -189,21 +214,25 @@ export interface VehicleStates {
   desired(vehicleId: string): Promise<DesiredState | undefined>;
 }
 
-/** One complete window of one recording, [windowStartNs, windowEndNs) on its session's clock; values in the feature set's order. */
+/** One complete window of one recording, [windowStartNs, windowEndNs) on its session's clock; values in the feature set's order, NaN where one that may be missing is. */
 export type FeatureRow = {
   readonly windowStartNs: bigint;
   readonly windowEndNs: bigint;
   readonly values: readonly number[];
 };
 
+/** How a batch of features may be ended early. */
+export type BatchOptions = { readonly signal?: AbortSignal | undefined };
+
 /** Batch side of the feature layer. */
 export interface FeatureBatch {
   /** Computes one row per complete window of one recording by SQL; rows in window order. @throws FleetError FEATURE_INPUT_MISSING, FEATURE_SET_INVALID */
-  compute(recording: Digest, featureSet: FeatureSet): Promise<readonly FeatureRow[]>;
+  compute(recording: Digest, featureSet: FeatureSet, options?: BatchOptions): Promise<readonly FeatureRow[]>;
   /** Computes many recordings in few queries; one entry per recording, in the order given. @throws FleetError as `compute`, naming the recording */
   computeMany(
     recordings: readonly Digest[],
     featureSet: FeatureSet,
+    options?: BatchOptions,
   ): Promise<ReadonlyMap<Digest, readonly FeatureRow[]>>;
 }
 

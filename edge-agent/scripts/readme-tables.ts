@@ -16,6 +16,7 @@ const LIMITED = [
   'schemas/src/assign',
   'schemas/src/campaign',
   'schemas/src/capture',
+  'schemas/src/features',
   'schemas/src/trigger',
 ];
 const LIMIT = /(?:\/\*\* ([^*\n]+?) ?\*\/\n)?export const ([A-Z_]+_MAX) = ([^;\n]+);/g;

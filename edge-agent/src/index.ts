@@ -1,11 +1,8 @@
 /** What the proving ground and tests may use of the agent besides its process. */
 export { parseAgentConfig } from './agent/agent-config.ts';
 export { RedactionRules } from './record/redaction-rules.ts';
-export {
-  createStreamingEvaluator,
-  type FeatureVector,
-  type StreamingEvaluator,
-} from './features/streaming-evaluator.ts';
+export { Redactor } from './record/redactor.ts';
+export { SessionNotes } from './record/session-notes.ts';
 export { loadMapping, openSource, type OpenSourceOptions } from './capture/open-source.ts';
 export { memoryDisk, type MemoryDisk } from './adapters/memory-disk.ts';
 export { DiskRing, type DiskRingOptions } from './record/disk-ring.ts';
@@ -39,7 +36,8 @@ export type { UploadSpool } from './uplink/upload-item.ts';
 export type { AgentClock, ByteSink, Disk, DiskFile } from './ports.ts';
 export { NodeDisk } from './adapters/node-disk.ts';
 export { DurableFiles } from './spool/durable-files.ts';
-export { Spool, type SpoolAddition, type SpoolOptions } from './spool/spool.ts';
+export { Spool, type SpoolOptions } from './spool/spool.ts';
+export type { SpoolAddition } from './spool/spool-intake.ts';
 export type { SpoolableRecording } from './spool/spool-entry.ts';
 export { type OpenedLiveSource, openLiveSource } from './adapters/live-sources.ts';
 export { LiveConfig, parseLiveConfig } from './capture/live-limits.ts';

@@ -81,9 +81,9 @@ program
   .option('--json', 'print all of it as JSON')
   .action(async (flags: AskFlags) => {
     const { askHere } = await import('./processes/ask-agent.ts');
-    const { statusText } = await import('./health/status-text.ts');
+    const { statusText } = await import('@fleetloop/schemas');
     const answer = await askHere(flags, { kind: 'status' });
-    process.stdout.write(flags.json === true ? toJson(answer) : statusText(answer as never));
+    process.stdout.write(flags.json === true ? toJson(answer) : (statusText(answer) ?? toJson(answer)));
   });
 
 program

@@ -8,6 +8,7 @@ import type {
   SourceMessage,
 } from '@fleetloop/schemas';
 import type { Inference } from '@fleetloop/schemas/wire';
+import type { FeatureCacheReport } from './features/feature-cache.ts';
 
 /** Diagnostics: one event name per line (`uplink.chunk.stored`), ids as fields. A pino logger fits. */
 export interface AgentLogger {
@@ -169,6 +170,8 @@ export interface ModelRuntime {
   endSession(): Promise<readonly InferenceResult[]>;
   report(): ReportedState['model'];
   readonly deadlineMisses: number;
+  /** The feature caches of the models at work, that of the active one first. */
+  features(): readonly FeatureCacheReport[];
   /** Called when report() has changed. */
   onChange(listener: () => void): void;
   close(): Promise<void>;

@@ -17,7 +17,12 @@ export {
   DatasetVersion,
   parseDatasetSpecification,
 } from './dataset/dataset-version.ts';
-export { compileRecordingFilter, type FilterableRecording } from './dataset/recording-filter.ts';
+export {
+  compileRecordingFilter,
+  filterableCircumstances,
+  type FilterableCircumstances,
+  type FilterableRecording,
+} from './dataset/recording-filter.ts';
 export { canonicalJson, type JsonValue } from './digest/canonical-json.ts';
 export { ERROR_TABLE, type ErrorCode } from './errors/error-codes.ts';
 export { assertNever, type ErrorDetails, FleetError } from './errors/fleet-error.ts';
@@ -31,8 +36,9 @@ export {
   QUESTION_BYTES_MAX,
   type WhySubject,
 } from './explain/agent-question.ts';
-export { bindChannel, type ChannelBinding, type SeriesBinding, seriesValue } from './features/channel-binding.ts';
-export { FeatureSet, parseFeatureSet, type Transform, TRANSFORMS, ZERO_BAND_SHARE } from './features/feature-set.ts';
+export { statusText } from './explain/status-text.ts';
+export { type Transform, TRANSFORMS } from './features/feature-definition.ts';
+export { FeatureSet, parseFeatureSet } from './features/feature-set.ts';
 export {
   type CampaignId,
   type Digest,
@@ -44,6 +50,7 @@ export {
   parseVehicleId,
   type VehicleId,
 } from './ids/branded.ts';
+export { LOSS_SUFFIX, lossName, restOf } from './ids/loss-name.ts';
 export {
   ACTION_STATES,
   type Fact,
@@ -62,6 +69,8 @@ export {
   type NewFact,
   parseLedgerEntry,
 } from './ledger/ledger-entry.ts';
+export { isCanonicalJson } from './ledger/canonical-text.ts';
+export { type BodyVersions, bodyReader, FACT_VERSIONS_MAX, factVersion, type FormerVersion } from './ledger/upcast.ts';
 export { BUNDLE_PAYLOAD_TYPE, BundleManifest, GoldenVectors } from './package/bundle.ts';
 export {
   DIRECTOR_PAYLOAD_TYPE,
@@ -72,6 +81,7 @@ export {
   PULLS_PER_VEHICLE_MAX,
   ReportedState,
 } from './assign/desired-state.ts';
+export { Circumstances, type Permission, Synthetic, TIMES_OF_DAY, TimeOfDay } from './record/circumstances.ts';
 export {
   AlignmentRecord,
   ChannelQuality,

@@ -5,7 +5,7 @@ export {
   toMetadataRecords,
 } from './record/recording-metadata.ts';
 export { type RecordingItem, readRecording } from './record/recording-reader.ts';
-export { type RecordingScan, scanRecording } from './record/recording-scanner.ts';
+export { type MessageVisitor, type RecordingScan, scanRecording } from './record/recording-scanner.ts';
 export {
   MESSAGE_DATA_BYTES_MAX,
   MESSAGE_RECORD_HEADER_BYTES,
@@ -37,3 +37,17 @@ export {
   signalSchemaName,
 } from './record/signal-codec.ts';
 export { isOpaqueSchema } from './record/opaque-schemas.ts';
+export { makeMessageDecoder, type MessageDecoder } from './capture/message-decoder.ts';
+export { type McapAttachmentHead, type McapChunkIndex, type McapStatistics } from './record/mcap-fields.ts';
+export { type McapBytes, memoryBytes } from './record/mcap-memory.ts';
+export { describeRecording, type RecordingDescription, type DescribedChannel } from './record/describe-recording.ts';
+export {
+  readStoredMessages,
+  type StoredChannel,
+  type StoredMessage,
+  type StoredMessageFilter,
+} from './record/recording-messages.ts';
+export { salvageRecording, type SalvageOptions } from './record/salvage.ts';
+export { type SalvageLoss, type SalvageReport } from './record/salvage-tally.ts';
+export { type RecordingVerdict, verifyRecording } from './record/verify.ts';
+export { type RecordingFault } from './record/verify-faults.ts';

@@ -1,11 +1,8 @@
 /** Why: an operator sees of a campaign what each vehicle says of it; pushing one must cost no event of another. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ControlPlaneProcess, type IngestBench, openIngestBench } from '../ingest/control-plane-process.ts';
+import { describe, expect, it } from 'vitest';
 import { changeDesired } from './desired-writer.ts';
-import { acceptedEvents, DEADLINE, type LiveVehicle, openLiveVehicle, speeding } from './live-vehicle.ts';
+import { acceptedEvents, DEADLINE, speeding } from './live-vehicle.ts';
+import { withLiveVehicle } from './one-vehicle.ts';
 
 const VEHICLE = 'campaigned';
 const EXPIRES_AFTER_MS = 3_000;
@@ -13,42 +10,27 @@ const EXPIRES_AFTER_MS = 3_000;
 const LONG_WINDOW_MS = 6_000;
 const NS_PER_MS = 1_000_000n;
 
-let root: string;
-let bench: IngestBench;
-let controlPlane: ControlPlaneProcess;
-let vehicle: LiveVehicle;
-
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'fleetloop-campaigns-'));
-  bench = await openIngestBench();
-  controlPlane = await bench.start();
-  vehicle = await openLiveVehicle({ bench, api: () => controlPlane.api, root, vehicleId: VEHICLE });
-});
-afterAll(async () => {
-  await vehicle?.[Symbol.asyncDispose]();
-  await bench?.[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
-});
+const fleet = withLiveVehicle(VEHICLE);
 
 type Shown = { readonly vehicles: readonly { readonly state: string; readonly reason: string | null }[] };
 
-/** What GET /v1/campaigns/:id shows of the one vehicle. */
+/** What GET /v1/campaigns/:id shows of the one fleet.vehicle. */
 async function shown(id: string): Promise<Shown['vehicles'][number] | undefined> {
-  return (await controlPlane.api.get<Shown>(`/v1/campaigns/${id}`)).vehicles[0];
+  return (await fleet.controlPlane.api.get<Shown>(`/v1/campaigns/${id}`)).vehicles[0];
 }
 
 const comesTo = async (id: string, state: string): Promise<void> =>
   expect.poll(async () => (await shown(id))?.state, DEADLINE).toBe(state);
 
 const change = async (id: string, verb: 'suspend' | 'resume' | 'end'): Promise<void> => {
-  await controlPlane.api.post(`/v1/campaigns/${id}/${verb}`, {});
+  await fleet.controlPlane.api.post(`/v1/campaigns/${id}/${verb}`, {});
 };
 
-const accepted = async (): Promise<readonly string[]> => acceptedEvents(bench, VEHICLE);
+const accepted = async (): Promise<readonly string[]> => acceptedEvents(fleet.bench, VEHICLE);
 
 describe('the acknowledgement of a campaign', () => {
   it('is active, suspended by the operator, active again', async () => {
-    await vehicle.push(speeding('taken-back'));
+    await fleet.vehicle.push(speeding('taken-back'));
     await comesTo('taken-back', 'active');
     await change('taken-back', 'suspend');
     await comesTo('taken-back', 'suspended');
@@ -58,18 +40,18 @@ describe('the acknowledgement of a campaign', () => {
 
   it('is expired when its time is over', async () => {
     const expiresAt = new Date(Date.now() + EXPIRES_AFTER_MS).toISOString();
-    await vehicle.push(speeding('short-lived', { expiresAt }));
+    await fleet.vehicle.push(speeding('short-lived', { expiresAt }));
     await comesTo('short-lived', 'expired');
     expect((await shown('short-lived'))?.reason).toContain(expiresAt);
   });
 
   it('is draining while its last event is open, then done, and the event arrives', async () => {
     const before = (await accepted()).length;
-    await vehicle.push(speeding('ended', { postWindowMs: LONG_WINDOW_MS }));
+    await fleet.vehicle.push(speeding('ended', { postWindowMs: LONG_WINDOW_MS }));
     await comesTo('ended', 'active');
     await change('taken-back', 'suspend');
     await comesTo('taken-back', 'suspended');
-    await vehicle.trigger('ended');
+    await fleet.vehicle.trigger('ended');
     await change('ended', 'end');
     await comesTo('ended', 'draining');
     await comesTo('ended', 'done');
@@ -77,31 +59,31 @@ describe('the acknowledgement of a campaign', () => {
   });
 
   it('is refused by the vehicle itself, with the reason, when what reaches it does not compile', async () => {
-    await vehicle.push(speeding('not-understood'));
+    await fleet.vehicle.push(speeding('not-understood'));
     await comesTo('not-understood', 'active');
     const inputs = [{ kind: 'signal', name: 'speed', path: 'Vehicle.NoSuchThing', unit: 'km/h' }];
-    await changeDesired(bench, VEHICLE, (campaigns) =>
+    await changeDesired(fleet.bench, VEHICLE, (campaigns) =>
       campaigns.map((each) => (each.id === 'not-understood' ? { ...each, inputs } : each)),
     );
     await comesTo('not-understood', 'refused');
     expect((await shown('not-understood'))?.reason).toContain('Vehicle.NoSuchThing');
-    expect(await vehicle.stateOf('taken-back')).toBe('suspended');
+    expect(await fleet.vehicle.stateOf('taken-back')).toBe('suspended');
   });
 });
 
 describe('a push while an event is open', () => {
   it('costs nothing of it', async () => {
     const windows = { preWindowMs: 1_000, postWindowMs: LONG_WINDOW_MS };
-    await vehicle.push(speeding('pending', windows));
+    await fleet.vehicle.push(speeding('pending', windows));
     await comesTo('pending', 'active');
     const before = new Set(await accepted());
-    await vehicle.trigger('pending');
+    await fleet.vehicle.trigger('pending');
     expect(await accepted()).toHaveLength(before.size);
-    await vehicle.push(speeding('pushed-meanwhile', { condition: 'speed > 200.0' }));
-    await vehicle.push(speeding('pending', { ...windows, version: 2, condition: 'speed > 300.0' }));
+    await fleet.vehicle.push(speeding('pushed-meanwhile', { condition: 'speed > 200.0' }));
+    await fleet.vehicle.push(speeding('pending', { ...windows, version: 2, condition: 'speed > 300.0' }));
     await comesTo('pushed-meanwhile', 'active');
     await expect.poll(async () => (await accepted()).filter((id) => !before.has(id)), DEADLINE).toHaveLength(1);
-    const [event] = (await bench.readLedger()).flatMap((entry) =>
+    const [event] = (await fleet.bench.readLedger()).flatMap((entry) =>
       entry.kind === 'recording.accepted' && !before.has(entry.body.metadata.event?.id ?? '') ? [entry.body] : [],
     );
     const { startNs, endNs, triggers } = event?.metadata.event ?? {};

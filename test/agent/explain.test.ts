@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ControlPlaneProcess, type IngestBench, openIngestBench } from '../ingest/control-plane-process.ts';
 import { type AgentBench, openAgentBench, runAgentCommand } from './agent-process.ts';
 import { type LiveSpeed, publishSpeed } from './live-signals.ts';
+import { speeding } from './live-vehicle.ts';
 
 const LAUNCHER = join(import.meta.dirname, '../../bin/fleetloop.mjs');
 const DEADLINE = { timeout: 60_000, interval: 50 };
@@ -46,21 +47,6 @@ afterAll(async () => {
   await agent?.[Symbol.asyncDispose]();
   await bench?.[Symbol.asyncDispose]();
   await rm(root, { recursive: true, force: true });
-});
-
-const campaign = (id: string, change: object = {}): object => ({
-  kind: 'campaign',
-  id,
-  version: 1,
-  description: '',
-  owner: 'tester',
-  priority: 'normal',
-  inputs: [SPEED_INPUT],
-  condition: 'speed > 100.0',
-  edge: 'rising',
-  preWindowMs: 200,
-  postWindowMs: 100,
-  ...change,
 });
 
 const push = async (document: object, vehicles = [agent.vehicleId]): Promise<unknown> =>
@@ -142,7 +128,7 @@ describe('why a campaign did not fire', () => {
       SPEED_INPUT,
       { kind: 'signal', name: 'brake', path: 'Vehicle.Acceleration.Longitudinal', unit: 'g' },
     ];
-    await push(campaign('absent', { inputs, condition: 'speed > 1.0 && brake > 1.0' }));
+    await push(speeding('absent', { inputs, condition: 'speed > 1.0 && brake > 1.0' }));
     await says(
       'absent',
       /could not become true at \S+: nothing has come for brake; with speed 10\S* km\/h, brake absent g/,
@@ -151,7 +137,7 @@ describe('why a campaign did not fire', () => {
   });
 
   it('names the cool-down and when it ends', async () => {
-    await push(campaign('cooled', { cooldownMs: 3_600_000 }));
+    await push(speeding('cooled', { cooldownMs: 3_600_000 }));
     await isActive('cooled');
     await peak('cooled');
     await says('cooled', /it is quiet until \d{4}-\d\d-\d\dT\S+ \(cool-down\)/);
@@ -160,12 +146,12 @@ describe('why a campaign did not fire', () => {
 
   it('names why the vehicle refuses it', async () => {
     const load = { kind: 'attribute', name: 'load', of: 'vehicle', attribute: 'load', type: 'number' };
-    await push(campaign('refused', { inputs: [SPEED_INPUT, load], condition: 'speed > load' }));
+    await push(speeding('refused', { inputs: [SPEED_INPUT, load], condition: 'speed > load' }));
     await says('refused', /is refused: CAMPAIGN_TYPE: .*load/);
   });
 
   it('names the budget that is used up', async () => {
-    await push(campaign('spent', { budgets: { eventsPerHour: 1 } }));
+    await push(speeding('spent', { budgets: { eventsPerHour: 1 } }));
     await isActive('spent');
     await peak('spent');
     await says('spent', /version 1 is suspended: CAMPAIGN_BUDGET: /);
@@ -176,13 +162,13 @@ describe('why a campaign did not fire', () => {
 
   it('names when it expired', async () => {
     const expiresAt = new Date(Date.now() + EXPIRES_AFTER_MS).toISOString();
-    await push(campaign('expired', { expiresAt }));
+    await push(speeding('expired', { expiresAt }));
     await says('expired', `is expired: expired at ${expiresAt}`);
     expect(await whyText('expired')).toContain(`it expired at ${expiresAt}`);
   });
 
   it('says that a suspended one is suspended', async () => {
-    await push(campaign('suspended', { suspended: true }));
+    await push(speeding('suspended', { suspended: true }));
     await says('suspended', 'is suspended: suspended by the operator');
   });
 
@@ -224,12 +210,15 @@ describe('the status', () => {
     expect(stdout).toContain('nothing has come for brake');
     const status = await fleetloop('vehicle', 'status', agent.vehicleId, '--json');
     expect(JSON.parse(status.stdout)).toMatchObject({ kind: 'agent-status', vehicleId: 'explained' });
+    const text = (await fleetloop('vehicle', 'status', agent.vehicleId)).stdout;
+    expect(text).toMatch(/^explained {2}agent .*\ncapture {3}live, session .*\n/);
+    expect(text).toContain('\nuplink    connected');
   });
 });
 
 describe('why a recording is where it is', () => {
   it('says that it was verified, and by which entry of the ledger', async () => {
-    await push(campaign('sent'));
+    await push(speeding('sent'));
     await isActive('sent');
     const before = new Set(await eventsSpooled());
     await peak('sent');
@@ -270,7 +259,7 @@ describe('why a recording is where it is', () => {
     const blob = publisher.declareChannel({ topic: '/sensor/front/blob', schemaName: 'Blob', messageEncoding: 'raw' });
     await publisher.ready(AbortSignal.timeout(DEADLINE.timeout));
     values.publish([1]);
-    await push(campaign('bulky', { priority: 'bulk', postWindowMs: 1_000 }), [small.vehicleId]);
+    await push(speeding('bulky', { priority: 'bulk', postWindowMs: 1_000 }), [small.vehicleId]);
     await says('bulky', /is active/, small);
     await writeFile(networkClassFile, 'offline');
     await expect.poll(async () => (await small.ask('status')).stdout, DEADLINE).toContain(', offline,');
@@ -340,7 +329,7 @@ describe('the metrics', () => {
 // Its event is open for so long that later triggers become part of it.
 describe('a campaign that is taken away', () => {
   it('is draining while its event is open, which says what it waits for', async () => {
-    await push(campaign('long', { postWindowMs: 120_000 }));
+    await push(speeding('long', { postWindowMs: 120_000 }));
     await isActive('long');
     await peak('long');
     await controlPlane.api.post('/v1/campaigns/long/end', { reason: 'enough' });

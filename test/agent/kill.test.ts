@@ -1,55 +1,38 @@
 /** Why: power goes, servers die, processes are killed in the middle of uploads; every captured event must still arrive, and only once. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecordingPage, RecordingView } from '@fleetloop/control-plane';
 import type { ReportedState } from '@fleetloop/schemas';
 import { blackboxDrives, listedEvents } from '@fleetloop/sim';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ControlPlaneProcess, type IngestBench, openIngestBench } from '../ingest/control-plane-process.ts';
-import { type AgentBench, hardManoeuvre, openAgentBench } from './agent-process.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { hardManoeuvre } from './agent-process.ts';
+import { withAgent } from './one-vehicle.ts';
 
 const TIMEOUT_MS = 120_000;
 /** Times real time: slow enough that uploads and capture overlap for seconds, fast enough for a test. */
 const SPEED = 2_500;
 
-let root: string;
-let bench: IngestBench;
-let controlPlane: ControlPlaneProcess;
-let agent: AgentBench & AsyncDisposable;
-
+const fleet = withAgent('vehicle-1');
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'fleetloop-kill-'));
-  bench = await openIngestBench();
-  controlPlane = await bench.start();
-  agent = await openAgentBench({
-    api: controlPlane.api,
-    natsUrl: bench.nats.url,
-    folder: join(root, 'vehicle-1'),
-    vehicleId: 'vehicle-1',
-  });
-  await agent.start();
-  await controlPlane.api.post('/v1/campaigns', { campaign: await hardManoeuvre(), vehicles: [agent.vehicleId] });
-});
-afterAll(async () => {
-  await agent?.[Symbol.asyncDispose]();
-  await bench?.[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
+  const campaign = await hardManoeuvre();
+  await fleet.controlPlane.api.post('/v1/campaigns', { campaign, vehicles: [fleet.vehicle.vehicleId] });
 });
 
 async function reported(): Promise<ReportedState | undefined> {
-  const vehicle = await controlPlane.api.get<{ reported?: ReportedState | null }>(`/v1/vehicles/${agent.vehicleId}`);
+  const vehicle = await fleet.controlPlane.api.get<{ reported?: ReportedState | null }>(
+    `/v1/vehicles/${fleet.vehicle.vehicleId}`,
+  );
   return vehicle.reported ?? undefined;
 }
 
 /** Events that the agent has put on disk so far, over its lives. */
 async function spooledSoFar(): Promise<number> {
-  return (await readFile(agent.logFile, 'utf8')).split('"record.event.spooled"').length - 1;
+  return (await readFile(fleet.vehicle.logFile, 'utf8')).split('"record.event.spooled"').length - 1;
 }
 
 /** Recordings that the agent knows to be verified. */
 async function verifiedSoFar(): Promise<number> {
-  const text = await readFile(join(agent.stateDir, 'spool', 'index.journal'), 'utf8').catch(() => '');
+  const text = await readFile(join(fleet.vehicle.stateDir, 'spool', 'index.journal'), 'utf8').catch(() => '');
   return text.split('"outcome":"verified"').length - 1;
 }
 
@@ -59,31 +42,31 @@ const reaches = async (ask: () => Promise<number>, count: number): Promise<void>
 describe('kill -9 in the middle of captures and uploads', () => {
   it('of the agent, the server and the control plane loses nothing and doubles nothing', async () => {
     await expect.poll(async () => (await reported())?.campaigns.length, { timeout: TIMEOUT_MS }).toBe(1);
-    await agent.drive(blackboxDrives(), SPEED);
+    await fleet.vehicle.drive(blackboxDrives(), SPEED);
 
     for (const count of [1, 4, 9]) {
       await reaches(spooledSoFar, count);
-      await agent.kill();
-      await agent.start();
+      await fleet.vehicle.kill();
+      await fleet.vehicle.start();
     }
 
     await reaches(verifiedSoFar, 10);
-    await bench.nats.kill();
+    await fleet.bench.nats.kill();
     await reaches(spooledSoFar, 14);
-    await bench.nats.restart();
+    await fleet.bench.nats.restart();
 
     await reaches(verifiedSoFar, 15);
-    await controlPlane.kill();
+    await fleet.controlPlane.kill();
     await reaches(spooledSoFar, 20);
-    await agent.kill();
-    await agent.start();
-    controlPlane = await bench.start();
+    await fleet.vehicle.kill();
+    await fleet.vehicle.start();
+    await fleet.restartControlPlane();
 
     await reaches(verifiedSoFar, 21);
-    await Promise.all([agent.kill(), controlPlane.kill(), bench.nats.kill()]);
-    await bench.nats.restart();
-    await agent.start();
-    controlPlane = await bench.start();
+    await Promise.all([fleet.vehicle.kill(), fleet.controlPlane.kill(), fleet.bench.nats.kill()]);
+    await fleet.bench.nats.restart();
+    await fleet.vehicle.start();
+    await fleet.restartControlPlane();
 
     await expect.poll(async () => (await reported())?.source.sessionsDone, { timeout: TIMEOUT_MS }).toBe(18);
     await expect
@@ -102,7 +85,7 @@ describe('kill -9 in the middle of captures and uploads', () => {
     );
     expect(holders.map((each) => each.length)).toEqual(Array.from({ length: 48 }, () => 1));
     expect(new Set(holders.flat().map((recording) => recording.event)).size).toBe(recordings.length);
-    expect(await readdir(join(agent.stateDir, 'spool', 'queue'))).toEqual([]);
+    expect(await readdir(join(fleet.vehicle.stateDir, 'spool', 'queue'))).toEqual([]);
     expect(await verifiedSoFar()).toBe(recordings.length);
   });
 });
@@ -110,9 +93,9 @@ describe('kill -9 in the middle of captures and uploads', () => {
 async function catalogue(): Promise<readonly RecordingView[]> {
   type Health = { ledger: { entries: number }; projection: { appliedSequence: number } };
   const behind = async (): Promise<number> => {
-    const { ledger, projection } = await controlPlane.api.get<Health>('/v1/health');
+    const { ledger, projection } = await fleet.controlPlane.api.get<Health>('/v1/health');
     return ledger.entries - projection.appliedSequence;
   };
   await expect.poll(behind, { timeout: TIMEOUT_MS }).toBe(0);
-  return (await controlPlane.api.get<RecordingPage>('/v1/recordings', { query: { limit: 1_000 } })).recordings;
+  return (await fleet.controlPlane.api.get<RecordingPage>('/v1/recordings', { query: { limit: 1_000 } })).recordings;
 }

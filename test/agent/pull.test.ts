@@ -1,10 +1,7 @@
 /** Why: what a fleet wants to know later is on some vehicle now; asking for it, not getting it and no longer wanting it must each end, with a reason. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ControlPlaneProcess, type IngestBench, openIngestBench } from '../ingest/control-plane-process.ts';
-import { acceptedEvents, askOnBoard, DEADLINE, evictions, type LiveVehicle, openLiveVehicle } from './live-vehicle.ts';
+import { describe, expect, it } from 'vitest';
+import { acceptedEvents, askOnBoard, DEADLINE, evictions } from './live-vehicle.ts';
+import { withLiveVehicle } from './one-vehicle.ts';
 
 const VEHICLE = 'pulled';
 const PULLS = `/v1/vehicles/${VEHICLE}/pulls`;
@@ -13,22 +10,7 @@ const NS_PER_MS = 1_000_000n;
 /** What the vehicle must have driven before a range of it is asked for, messages. */
 const DRIVEN = 150;
 
-let root: string;
-let bench: IngestBench;
-let controlPlane: ControlPlaneProcess;
-let vehicle: LiveVehicle;
-
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'fleetloop-pull-'));
-  bench = await openIngestBench();
-  controlPlane = await bench.start();
-  vehicle = await openLiveVehicle({ bench, api: () => controlPlane.api, root, vehicleId: VEHICLE });
-});
-afterAll(async () => {
-  await vehicle?.[Symbol.asyncDispose]();
-  await bench?.[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
-});
+const fleet = withLiveVehicle(VEHICLE);
 
 type Pull = {
   readonly pullId: string;
@@ -41,12 +23,15 @@ type Pull = {
 
 async function ask(fromMs: number, toMs: number): Promise<string> {
   const range = { fromNs: String(BigInt(fromMs) * NS_PER_MS), toNs: String(BigInt(toMs) * NS_PER_MS) };
-  const { pullId } = await controlPlane.api.post<{ pullId: string }>(PULLS, { ...range, reason: 'a driver called' });
+  const { pullId } = await fleet.controlPlane.api.post<{ pullId: string }>(PULLS, {
+    ...range,
+    reason: 'a driver called',
+  });
   return pullId;
 }
 
 async function pull(pullId: string): Promise<Pull | undefined> {
-  const { pulls } = await controlPlane.api.get<{ pulls: readonly Pull[] }>(PULLS);
+  const { pulls } = await fleet.controlPlane.api.get<{ pulls: readonly Pull[] }>(PULLS);
   return pulls.find((each) => each.pullId === pullId);
 }
 
@@ -63,7 +48,7 @@ async function drive(): Promise<{ readonly fromMs: number; readonly toMs: number
 }
 
 async function captureOf(): Promise<{ readonly messages: number }> {
-  const { capture } = await askOnBoard<{ capture: { messages: number } }>(vehicle.agent, { kind: 'status' });
+  const { capture } = await askOnBoard<{ capture: { messages: number } }>(fleet.vehicle.agent, { kind: 'status' });
   return capture;
 }
 
@@ -72,9 +57,9 @@ describe('a stored range of a live vehicle', () => {
     const { fromMs, toMs } = await drive();
     const pullId = await ask(fromMs, toMs);
     await comesTo(pullId, 'uploaded');
-    const [recording, ...others] = await vehicle.recordings();
+    const [recording, ...others] = await fleet.vehicle.recordings();
     expect(others).toEqual([]);
-    const accepted = (await bench.readLedger()).flatMap((entry) =>
+    const accepted = (await fleet.bench.readLedger()).flatMap((entry) =>
       entry.kind === 'recording.accepted' ? [entry.body] : [],
     );
     expect(accepted).toMatchObject([{ metadata: { pull: pullId, event: { id: recording?.event } } }]);
@@ -95,20 +80,23 @@ describe('a stored range of a live vehicle', () => {
 
   it('that is no longer wanted before it was sent leaves a tombstone, although the link was cut meanwhile', async () => {
     const { fromMs, toMs } = await drive();
-    await vehicle.network('offline');
+    await fleet.vehicle.network('offline');
     const pullId = await ask(fromMs, toMs);
     await comesTo(pullId, 'captured');
     const [eventId = ''] = (await pull(pullId))?.eventIds ?? [];
-    vehicle.link.interrupt();
-    await controlPlane.api.delete(`${PULLS}/${pullId}`, { query: { reason: 'found it' } });
-    expect(await vehicle.agent.spooled()).toHaveLength(1);
-    vehicle.link.restore();
-    await expect.poll(vehicle.agent.spooled, DEADLINE).toEqual([]);
-    await vehicle.network('wifi');
+    fleet.vehicle.link.interrupt();
+    await fleet.controlPlane.api.delete(`${PULLS}/${pullId}`, { query: { reason: 'found it' } });
+    expect(await fleet.vehicle.agent.spooled()).toHaveLength(1);
+    fleet.vehicle.link.restore();
+    await expect.poll(fleet.vehicle.agent.spooled, DEADLINE).toEqual([]);
+    await fleet.vehicle.network('wifi');
     await expect
-      .poll(async () => (await evictions(bench, VEHICLE)).map(({ eventId: id, code }) => ({ id, code })), DEADLINE)
+      .poll(
+        async () => (await evictions(fleet.bench, VEHICLE)).map(({ eventId: id, code }) => ({ id, code })),
+        DEADLINE,
+      )
       .toEqual([{ id: eventId, code: 'PULL_CANCELLED' }]);
-    expect(await acceptedEvents(bench, VEHICLE)).not.toContain(eventId);
+    expect(await acceptedEvents(fleet.bench, VEHICLE)).not.toContain(eventId);
     expect((await pull(pullId))?.state).toBe('cancelled');
   });
 });

@@ -1,60 +1,43 @@
 /** Why: a vehicle is a process; capture, spool and upload are proven together on real drives, a real server and a real control plane. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecordingPage, RecordingView } from '@fleetloop/control-plane';
 import { CHUNK_SIZE_BYTES_MAX, type ReportedState } from '@fleetloop/schemas';
 import { blackboxDrives, commaSegment, listedEvents } from '@fleetloop/sim';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ControlPlaneProcess, type IngestBench, openIngestBench } from '../ingest/control-plane-process.ts';
-import { type AgentBench, hardManoeuvre, openAgentBench } from './agent-process.ts';
+import { describe, expect, it } from 'vitest';
+import { hardManoeuvre } from './agent-process.ts';
 import { changeDesired } from './desired-writer.ts';
+import { withAgent } from './one-vehicle.ts';
 
 const UPLOAD_TIMEOUT_MS = 60_000;
 
-let root: string;
-let bench: IngestBench;
-let controlPlane: ControlPlaneProcess;
-let agent: AgentBench & AsyncDisposable;
-
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'fleetloop-agent-'));
-  bench = await openIngestBench();
-  controlPlane = await bench.start();
-  agent = await openAgentBench({
-    api: controlPlane.api,
-    natsUrl: bench.nats.url,
-    folder: join(root, 'vehicle-1'),
-    vehicleId: 'vehicle-1',
-  });
-  await agent.start();
-});
-afterAll(async () => {
-  await agent?.[Symbol.asyncDispose]();
-  await bench?.[Symbol.asyncDispose]();
-  await rm(root, { recursive: true, force: true });
-});
+const fleet = withAgent('vehicle-1');
 
 async function reported(): Promise<ReportedState | undefined> {
-  const vehicle = await controlPlane.api.get<{ reported?: ReportedState | null }>(`/v1/vehicles/${agent.vehicleId}`);
+  const vehicle = await fleet.controlPlane.api.get<{ reported?: ReportedState | null }>(
+    `/v1/vehicles/${fleet.vehicle.vehicleId}`,
+  );
   return vehicle.reported ?? undefined;
 }
 
 async function catalogue(): Promise<readonly RecordingView[]> {
-  const query = { where: `vehicle == "${agent.vehicleId}"`, limit: 1_000 };
-  return (await controlPlane.api.get<RecordingPage>('/v1/recordings', { query })).recordings;
+  const query = { where: `vehicle == "${fleet.vehicle.vehicleId}"`, limit: 1_000 };
+  return (await fleet.controlPlane.api.get<RecordingPage>('/v1/recordings', { query })).recordings;
 }
 
 describe('a vehicle', () => {
   it('reports the campaign that it was given as active', async () => {
-    await controlPlane.api.post('/v1/campaigns', { campaign: await hardManoeuvre(), vehicles: [agent.vehicleId] });
+    await fleet.controlPlane.api.post('/v1/campaigns', {
+      campaign: await hardManoeuvre(),
+      vehicles: [fleet.vehicle.vehicleId],
+    });
     await expect
       .poll(async () => (await reported())?.campaigns, { timeout: UPLOAD_TIMEOUT_MS })
       .toEqual([{ id: 'hard-manoeuvre', version: 1, state: 'active' }]);
   });
 
   it('captures every listed event of the 18 drives and uploads each until it is verified', async () => {
-    await agent.drive(blackboxDrives());
+    await fleet.vehicle.drive(blackboxDrives());
     await expect.poll(async () => (await reported())?.source.sessionsDone, { timeout: UPLOAD_TIMEOUT_MS }).toBe(18);
     await expect
       .poll(async () => (await reported())?.uplink, { timeout: UPLOAD_TIMEOUT_MS })
@@ -79,8 +62,8 @@ describe('a vehicle', () => {
   });
 
   it('has no local copy of what was verified', async () => {
-    expect(await agent.spooled()).toEqual([]);
-    const index = await readFile(join(agent.stateDir, 'spool', 'index.journal'), 'utf8');
+    expect(await fleet.vehicle.spooled()).toEqual([]);
+    const index = await readFile(join(fleet.vehicle.stateDir, 'spool', 'index.journal'), 'utf8');
     const verified = index.split('\n').filter((line) => line.includes('"outcome":"verified"'));
     expect(verified).toHaveLength((await catalogue()).length);
   });
@@ -89,7 +72,7 @@ describe('a vehicle', () => {
     const before = await catalogue();
     const [first] = blackboxDrives();
     if (first === undefined) throw new Error('no drive');
-    await agent.drive([first]);
+    await fleet.vehicle.drive([first]);
     await expect.poll(async () => (await reported())?.source.sessionsDone, { timeout: UPLOAD_TIMEOUT_MS }).toBe(19);
     expect((await reported())?.uplink).toMatchObject({ spooled: 0, verified: before.length });
     expect(await catalogue()).toHaveLength(before.length);
@@ -103,9 +86,12 @@ describe('a vehicle', () => {
       inputs: [{ kind: 'signal', name: 'x', path: 'Vehicle.NoSuchThing', unit: 'g' }],
       condition: 'x > 1.0',
     };
-    const pushed = controlPlane.api.post('/v1/campaigns', { campaign: wrong, vehicles: [agent.vehicleId] });
+    const pushed = fleet.controlPlane.api.post('/v1/campaigns', {
+      campaign: wrong,
+      vehicles: [fleet.vehicle.vehicleId],
+    });
     await expect(pushed).rejects.toMatchObject({ code: 'SIGNAL_UNKNOWN' });
-    await changeDesired(bench, agent.vehicleId, (campaigns) => [...campaigns, wrong]);
+    await changeDesired(fleet.bench, fleet.vehicle.vehicleId, (campaigns) => [...campaigns, wrong]);
     await expect
       .poll(async () => (await reported())?.campaigns.map(({ id, state, code }) => ({ id, state, code })), {
         timeout: UPLOAD_TIMEOUT_MS,
@@ -126,11 +112,11 @@ describe('a vehicle', () => {
       cooldownMs: 10_000,
     };
     const before = new Set((await catalogue()).map((recording) => recording.event));
-    await controlPlane.api.post('/v1/campaigns', { campaign, vehicles: [agent.vehicleId] });
+    await fleet.controlPlane.api.post('/v1/campaigns', { campaign, vehicles: [fleet.vehicle.vehicleId] });
     const isActive = async (): Promise<boolean | undefined> =>
       (await reported())?.campaigns.some(({ id, state }) => id === 'fast' && state === 'active');
     await expect.poll(isActive, { timeout: UPLOAD_TIMEOUT_MS }).toBe(true);
-    await agent.drive([commaSegment()]);
+    await fleet.vehicle.drive([commaSegment()]);
     await expect.poll(async () => (await reported())?.source.sessionsDone, { timeout: UPLOAD_TIMEOUT_MS }).toBe(20);
     await expect
       .poll(async () => (await reported())?.uplink, { timeout: UPLOAD_TIMEOUT_MS })
@@ -143,8 +129,8 @@ describe('a vehicle', () => {
   });
 
   it('ends in order on SIGTERM and leaves nothing half written', async () => {
-    expect(await agent.stop()).toBe(0);
-    const files = await readdir(join(agent.stateDir, 'spool', 'queue'));
+    expect(await fleet.vehicle.stop()).toBe(0);
+    const files = await readdir(join(fleet.vehicle.stateDir, 'spool', 'queue'));
     expect(files.filter((name) => name.endsWith('.active'))).toEqual([]);
   });
 });

@@ -5,8 +5,10 @@ import {
   type OpaqueChannel,
   parseCampaign,
   type PullRequest,
+  type RecordingClock,
 } from '@fleetloop/schemas';
 import type { SignalChannel, SourceMessage } from '@fleetloop/schemas';
+import { RedactionRules, Redactor } from '@fleetloop/edge-agent';
 import { WALL_START_MS } from './virtual-clock.ts';
 import { VEHICLE } from './agent-life.ts';
 
@@ -110,3 +112,20 @@ export function desiredText(
   };
   return JSON.stringify(desired);
 }
+
+/** What disciplines the wall clock of the lab's vehicle. */
+export const CLOCK_SOURCE = 'lab';
+export const clockBetween = (): Partial<RecordingClock> => ({ source: CLOCK_SOURCE, uncertaintyNs: '1' });
+
+/** Every motion message is redacted, so that a recording which holds one has to say so. */
+export const redactor = (): Redactor =>
+  new Redactor({
+    rules: RedactionRules.parse([
+      { kind: 'round', name: 'coarse', paths: ['Vehicle.Acceleration.Longitudinal'], step: 0.5 },
+    ]),
+    hashKey: undefined,
+    blanker: { blank: async () => Promise.reject(new Error('no rule of the lab blanks')) },
+    onFailure: (rule, topic, cause) => {
+      throw new Error(`${rule} does not fit ${topic}`, { cause });
+    },
+  });

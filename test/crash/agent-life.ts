@@ -31,6 +31,7 @@ const NO_MODEL: ModelRuntime = {
   endSession: async () => [],
   report: () => ({ counter: 0, activeSlot: null, slots: [], shadowBundle: null, refused: null }),
   deadlineMisses: 0,
+  features: () => [],
   onChange: () => {},
   close: async () => {},
 };
@@ -42,6 +43,7 @@ export type LifeOptions = {
   readonly limits: Pick<VehicleAgentOptions, 'spoolLimits' | 'ringBytesMax' | 'ringLimits'>;
   readonly network?: VehicleAgentOptions['network'];
   readonly uplinkConfig?: UplinkConfig;
+  readonly redactor?: VehicleAgentOptions['redactor'];
   readonly onLog: (line: LogLine) => void;
 };
 
@@ -70,7 +72,7 @@ export class AgentLife {
   }
 
   static async start(options: LifeOptions): Promise<AgentLife> {
-    const { disk, link, clock, limits, network, uplinkConfig = UplinkConfig.parse({}), onLog } = options;
+    const { disk, link, clock, limits, network, uplinkConfig = UplinkConfig.parse({}), redactor, onLog } = options;
     const feed = new LiveFeed();
     const agent = await VehicleAgent.open({
       vehicleId: VEHICLE,
@@ -83,6 +85,7 @@ export class AgentLife {
       uplinkConfig,
       ...limits,
       ...(network === undefined ? {} : { network }),
+      ...(redactor === undefined ? {} : { redactor }),
       folders: {
         spool: `${STATE}/spool`,
         ring: `${STATE}/ring`,

@@ -5,6 +5,7 @@ import type { SeededRandom } from '@fleetloop/sim';
 import {
   type CampaignName,
   CAMPAIGNS,
+  clockBetween,
   desiredText,
   type FIRING,
   MOTION,
@@ -12,6 +13,7 @@ import {
   motionAt,
   nsAt,
   pictureAt,
+  redactor,
 } from './agent-drive.ts';
 import { AgentLife, STATE, VEHICLE } from './agent-life.ts';
 import { AgentWitness } from './agent-witness.ts';
@@ -118,6 +120,7 @@ class AgentStory {
         },
       },
       uplinkConfig: UplinkConfig.parse({ storedAskMs: STORED_ASK_MS }),
+      redactor: redactor(),
       onLog: (line) => this.#witness.log(line),
     });
     await clock.pass(50);
@@ -150,7 +153,7 @@ class AgentStory {
     if (this.#sessions > 0) this.#witness.ended(this.#session, this.#lastMs);
     this.#sessions += 1;
     this.#session = `boot-${this.#boots}/${this.#sessions}`;
-    this.#life?.feed.begin({ session: this.#session, channels: [MOTION, CAMERA] });
+    this.#life?.feed.begin({ session: this.#session, channels: [MOTION, CAMERA], clockBetween });
     await this.#drive(3, 0);
   }
 

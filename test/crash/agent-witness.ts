@@ -1,7 +1,7 @@
 /** Who saw all that the agent was given and all that it acknowledged, and holds what reached the cloud against it. */
 import type { SourceMessage } from '@fleetloop/schemas';
 import { fromMetadataRecords, type McapMetadataRecord, readRecording } from '@fleetloop/schemas/recording';
-import { type CampaignName, CAMPAIGNS, nsAt } from './agent-drive.ts';
+import { type CampaignName, CAMPAIGNS, CLOCK_SOURCE, MOTION, nsAt } from './agent-drive.ts';
 import type { LogLine } from './agent-life.ts';
 import type { HostileCloud } from './hostile-cloud.ts';
 
@@ -31,6 +31,10 @@ type Arrived = {
   readonly triggers: readonly string[];
   readonly keys: readonly string[];
   readonly pull: string | undefined;
+  /** Messages that had to be redacted, and those of which the recording says so. */
+  readonly redactable: number;
+  readonly redacted: number;
+  readonly clockSource: string;
 };
 type Interval = { readonly session: string; readonly startNs: bigint; readonly endNs: bigint };
 
@@ -102,6 +106,7 @@ export class AgentWitness {
       ...this.#lostRecordings(arrived, cloud, isWithdrawn),
       ...doubles(arrived),
       ...dead(arrived, cloud),
+      ...silent(arrived),
     ];
   }
 
@@ -116,7 +121,7 @@ export class AgentWitness {
     const arrived = await arrivedAt(cloud);
     const lost = damage.isOfCapture ? [] : this.#lostTriggers(arrived, [...cloud.tombstones.values()]);
     const later = arrived.filter(({ eventId }) => !damage.verifiedBefore.has(eventId));
-    return [...cloud.faults, ...lost, ...doubles(arrived), ...dead(later, cloud)];
+    return [...cloud.faults, ...lost, ...doubles(arrived), ...dead(later, cloud), ...silent(arrived)];
   }
 
   #lostTriggers(arrived: readonly Arrived[], buried: readonly Interval[]): string[] {
@@ -203,6 +208,14 @@ function dead(arrived: readonly Arrived[], { tombstones }: HostileCloud): string
   });
 }
 
+/** A recording says what was done to its messages and which clock stamped them, whoever made it: the drive or the next boot. */
+function silent(arrived: readonly Arrived[]): string[] {
+  return arrived.flatMap(({ eventId, redactable, redacted, clockSource, keys }) => [
+    ...(redacted < redactable ? [`redaction: ${eventId} says ${redacted} of ${redactable} redacted messages`] : []),
+    ...(keys.length > 0 && clockSource !== CLOCK_SOURCE ? [`clock: ${eventId} does not know its clock`] : []),
+  ]);
+}
+
 function repeated(keys: readonly string[]): string[] {
   const seen = new Set<string>();
   return [...new Set(keys.filter((key) => seen.size === seen.add(key).size))];
@@ -226,7 +239,7 @@ async function read(eventId: string, bytes: Uint8Array): Promise<Arrived> {
     if (item.kind === 'message') messages.push(item.message);
     else records.push(item.record);
   }
-  const { event, session, pull } = fromMetadataRecords(records);
+  const { event, session, pull, clock, redactions = [] } = fromMetadataRecords(records);
   return {
     eventId,
     session: session.name,
@@ -235,5 +248,8 @@ async function read(eventId: string, bytes: Uint8Array): Promise<Arrived> {
     triggers: (event?.triggers ?? []).map(({ campaign, timeNs }) => triggerKey(campaign, timeNs)),
     keys: messages.map((message) => keyOf(session.name, message)),
     pull,
+    redactable: messages.filter(({ channel }) => channel.topic === MOTION.topic).length,
+    redacted: redactions.reduce((sum, each) => sum + each.messages, 0),
+    clockSource: clock.source,
   };
 }

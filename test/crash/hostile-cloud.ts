@@ -115,13 +115,18 @@ export class HostileCloud {
 
   #takeTombstone(payload: Uint8Array, send: SendReceipt): void {
     const tombstone = fromBinary(TombstoneSchema, fromBinary(SignedTombstoneSchema, payload).tombstone);
+    const { eventId, recordingDigest: digest } = tombstone;
+    const known = this.verified.get(eventId);
+    // As ingest does: what a vehicle gives up because no receipt reached it is no loss when it is here.
+    const isHere = known !== undefined && digest.length > 0 && known.digest === digestFromBytes(digest);
     // One fact for a name: what comes again under it changes nothing.
-    if (!this.tombstones.has(tombstone.eventId)) this.tombstones.set(tombstone.eventId, tombstone);
+    if (!isHere && !this.tombstones.has(eventId)) this.tombstones.set(eventId, tombstone);
+    const ledgerSequence = isHere ? known.ledgerSequence : 0n;
     this.#answer(
       {
-        eventId: tombstone.eventId,
-        digest: tombstone.recordingDigest,
-        outcome: { case: 'verified', value: { $typeName: 'fleetloop.uplink.Verified', ledgerSequence: 0n } },
+        eventId,
+        digest,
+        outcome: { case: 'verified', value: { $typeName: 'fleetloop.uplink.Verified', ledgerSequence } },
       },
       send,
     );

@@ -3,7 +3,17 @@ import { env } from 'node:process';
 import { UplinkConfig, type VehicleAgentOptions } from '@fleetloop/edge-agent';
 import { seededRandom } from '@fleetloop/sim';
 import { describe, expect, it, vi } from 'vitest';
-import { CAMERA, type CampaignName, CAMPAIGNS, desiredText, MOTION, motionAt, pictureAt } from './agent-drive.ts';
+import {
+  CAMERA,
+  type CampaignName,
+  CAMPAIGNS,
+  clockBetween,
+  desiredText,
+  MOTION,
+  motionAt,
+  pictureAt,
+  redactor,
+} from './agent-drive.ts';
 import { AgentLife, VEHICLE } from './agent-life.ts';
 import { AgentWitness } from './agent-witness.ts';
 import { CrashDisk } from './crash-disk.ts';
@@ -79,6 +89,7 @@ class ThreeDays {
       link,
       clock: this.clock,
       uplinkConfig: CONFIG,
+      redactor: redactor(),
       network: {
         current: () => this.#class,
         onChange: (listener) => (this.#onClass = listener),
@@ -151,7 +162,7 @@ class ThreeDays {
   async #drive(): Promise<void> {
     this.#sessions += 1;
     const session = `drive-${this.#sessions}`;
-    this.life.feed.begin({ session, channels: [MOTION, CAMERA] });
+    this.life.feed.begin({ session, channels: [MOTION, CAMERA], clockBetween });
     const names = Object.keys(CAMPAIGNS) as CampaignName[];
     const firing = new Set([10, this.#random.integer(11, 25)]);
     for (let index = 0; index < 40; index += 1) {

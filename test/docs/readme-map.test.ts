@@ -17,7 +17,6 @@ const NOT_STAGES: Readonly<Record<string, readonly string[]>> = {
     'config',
     'console',
     'enrolment',
-    'import',
     'mlflow',
     'processes',
     'projection',

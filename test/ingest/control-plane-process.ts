@@ -7,16 +7,28 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ApiClient, type ControlPlaneConfigInput, NatsLedger } from '@fleetloop/control-plane';
 import type { LedgerEntry } from '@fleetloop/schemas';
-import { cacheFolder, findFreePorts, findServer, NATS_SERVER, type NatsServer, startNatsServer } from '@fleetloop/sim';
+import {
+  cacheFolder,
+  findFreePorts,
+  findServer,
+  NATS_SERVER,
+  type NatsServer,
+  startNatsServer,
+  startTemporalServer,
+  TEMPORAL,
+} from '@fleetloop/sim';
 import { connect, credsAuthenticator } from '@nats-io/transport-node';
 
 export const MAIN = join(import.meta.dirname, '../../control-plane/src/processes/control-plane.ts');
 const TOKEN = 'token-of-the-tester';
 export const ACTOR = 'tester';
+/** Somebody else, for what one person must not decide alone. */
+const REVIEWER_TOKEN = 'token-of-the-reviewer';
 
 export type ControlPlaneProcess = {
   readonly url: string;
   readonly token: string;
+  readonly reviewerToken: string;
   readonly api: ApiClient;
   readonly pid: number;
   /** Ends the process at once, without a chance to clean up. */
@@ -36,7 +48,10 @@ export type IngestBench = AsyncDisposable & {
 };
 
 /** A nats-server and a folder for a control plane that may be started, killed and started again over them. */
-export async function openIngestBench(limits: ControlPlaneConfigInput['limits'] = {}): Promise<IngestBench> {
+export async function openIngestBench(
+  limits: ControlPlaneConfigInput['limits'] = {},
+  { importRoots }: { readonly importRoots?: Readonly<Record<string, string>> } = {},
+): Promise<IngestBench> {
   await using resources = new AsyncDisposableStack();
   const root = await mkdtemp(join(tmpdir(), 'fleetloop-ingest-'));
   resources.defer(async () => rm(root, { recursive: true, force: true }));
@@ -49,7 +64,15 @@ export async function openIngestBench(limits: ControlPlaneConfigInput['limits'] 
     { binary, folder, logFile: join(root, 'nats.log'), port: natsPort, leafPort, ...common },
     resources,
   );
-  const configFile = await writeConfig(root, nats, { temporalPort, apiPort, limits });
+  // Imports beside the control plane are the only part of ingest that is a workflow.
+  const roles = importRoots === undefined ? 'api,ingest,project' : 'api,ingest,project,worker';
+  if (importRoots !== undefined) {
+    const temporal = await findServer(TEMPORAL, { cache: cacheFolder(), ...common });
+    const place = { folder: join(root, 'temporal'), logFile: join(root, 'temporal.log') };
+    const ports = { port: temporalPort, uiPort: undefined };
+    await startTemporalServer({ binary: temporal, ...place, ...ports, ...common }, resources);
+  }
+  const configFile = await writeConfig(root, nats, { temporalPort, apiPort, limits, importRoots });
   const running = new Set<ChildProcess>();
   resources.defer(async () => {
     await Promise.all([...running].map(killNow));
@@ -59,7 +82,7 @@ export async function openIngestBench(limits: ControlPlaneConfigInput['limits'] 
     nats,
     root,
     dataDir: join(root, 'data'),
-    start: async () => startProcess(configFile, running),
+    start: async () => startProcess({ configFile, roles }, running),
     readLedger: async () => readLedger(nats),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
@@ -72,6 +95,7 @@ async function writeConfig(
     readonly temporalPort: number;
     readonly apiPort: number;
     readonly limits: ControlPlaneConfigInput['limits'];
+    readonly importRoots: Readonly<Record<string, string>> | undefined;
   },
 ): Promise<string> {
   const seedFile = join(root, 'service.nk');
@@ -90,14 +114,15 @@ async function writeConfig(
       accountSeedFile,
       system: { jwt: nats.local?.systemUser.jwt ?? '', seedFile: systemSeedFile, operatorSeedFile },
     },
-    // Nothing listens there: ingest must not need it.
+    // Nothing listens there unless a test imports by workflow: ingest must not need it.
     temporal: { address: `127.0.0.1:${options.temporalPort}` },
     mlflow: { url: null },
     python: 'python3',
     dataDir: join(root, 'data'),
     api: { port: options.apiPort },
-    tokens: { [TOKEN]: ACTOR },
+    tokens: { [TOKEN]: ACTOR, [REVIEWER_TOKEN]: 'reviewer' },
     limits: options.limits,
+    import: { roots: { ...options.importRoots } },
     logLevel: 'warn',
   };
   const path = join(root, 'control-plane.json');
@@ -105,8 +130,11 @@ async function writeConfig(
   return path;
 }
 
-async function startProcess(configFile: string, running: Set<ChildProcess>): Promise<ControlPlaneProcess> {
-  const child = spawn(process.execPath, [MAIN, '--config', configFile, '--roles', 'api,ingest,project'], {
+async function startProcess(
+  { configFile, roles }: { readonly configFile: string; readonly roles: string },
+  running: Set<ChildProcess>,
+): Promise<ControlPlaneProcess> {
+  const child = spawn(process.execPath, [MAIN, '--config', configFile, '--roles', roles], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   running.add(child);
@@ -115,6 +143,7 @@ async function startProcess(configFile: string, running: Set<ChildProcess>): Pro
   return {
     url,
     token: TOKEN,
+    reviewerToken: REVIEWER_TOKEN,
     api: new ApiClient({ url, token: TOKEN }),
     pid: child.pid ?? 0,
     kill: async () => killNow(child),

@@ -131,6 +131,39 @@ describe('a tombstone', () => {
     expect(page.recordings.map(({ event }) => event)).not.toContain('lost-1');
   });
 
+  it('of a recording that has arrived is no loss: the vehicle has missed its receipt', async () => {
+    const recording = await makeRecording(vehicle.id, 'arrived-1', 100);
+    await vehicle.uploadUntilVerified(recording);
+    const digest = digestOfBytes(recording.bytes);
+    const arrived = { ...tombstone, eventId: 'arrived-1', recordingDigest: digestToBytes(digest) };
+    const { outcome } = await vehicle.sendTombstone(signTombstone(arrived, vehicle.key));
+    const ledger = await bench.readLedger();
+    const index = ledger.findIndex(({ kind, body }) => kind === 'recording.accepted' && body.recording === digest);
+    expect(outcome).toMatchObject({ case: 'verified', value: { ledgerSequence: BigInt(index) + 1n } });
+    const lostEvents = ledger.flatMap(({ kind, body }) => (kind === 'recording.evicted' ? [body.eventId] : []));
+    expect(lostEvents).not.toContain('arrived-1');
+  });
+
+  it('of a part of an event is found by the event, in the list and in the trace', async () => {
+    for (const eventId of ['lost-1-rest-2', 'lost-12'])
+      await vehicle.sendTombstone(signTombstone({ ...tombstone, eventId }, vehicle.key));
+    const eventsOf = async (event: string): Promise<readonly string[]> => {
+      const query = { event };
+      const { lost } = await controlPlane.api.get<{ lost: { event: string }[] }>('/v1/lost-recordings', { query });
+      return lost.map((each) => each.event);
+    };
+    await expect.poll(async () => eventsOf('lost-12'), { timeout: DEADLINE_MS }).toEqual(['lost-12']);
+    expect(await eventsOf('lost-1')).toEqual(['lost-1', 'lost-1-rest-2']);
+    await expect(controlPlane.api.get('/v1/trace/lost-1')).rejects.toMatchObject({
+      code: 'TRACE_AMBIGUOUS',
+      message: expect.stringContaining(
+        'lost-recording:vehicle-1/lost-1, lost-recording:vehicle-1/lost-1-rest-2: ',
+      ) as string,
+    });
+    const part = await controlPlane.api.get<{ nodes: { id: string }[] }>('/v1/trace/lost-1-rest-2');
+    expect(part.nodes.map(({ id }) => id)).toContain('lost-recording:vehicle-1/lost-1-rest-2');
+  });
+
   it.each([
     ['is forged', () => signTombstone(tombstone, createUser()), 'INGEST_TOMBSTONE'],
     ['does not decode', () => Uint8Array.of(255, 255), 'INGEST_TOMBSTONE'],

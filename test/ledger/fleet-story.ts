@@ -11,6 +11,8 @@ import {
   type RecordingMetadata,
 } from '@fleetloop/schemas';
 import { digestOfBytes } from '@fleetloop/schemas/crypto';
+import { lifeOfFeatureSet } from './feature-story.ts';
+import { auditsOfFleet } from './audit-story.ts';
 import { lifeOfVehicle } from './vehicle-story.ts';
 
 /** A digest that says what it stands for only to this test. */
@@ -487,5 +489,7 @@ export function fleetStory(): NewFact[] {
       actor: 'ben',
       body: { promotionId: 'pr-4', model: digest('model 3'), by: 'ben', reason: 'twice' },
     },
+    ...lifeOfFeatureSet(digest),
+    ...auditsOfFleet(digest),
   ];
 }

@@ -1,19 +1,31 @@
-/** Why: a process that only follows the ledger into a projection, for the test that kills it. Arguments: connection file, folder. */
+/**
+ * Why: a process that only follows the ledger into a projection, for the tests that kill it or take its disk away.
+ * Arguments: connection file, folder, and `rebuild` to rebuild without end, telling of every change in the folder.
+ */
+import { watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { DuckdbProjection, NatsLedger } from '@fleetloop/control-plane';
 import { connect, credsAuthenticator } from '@nats-io/transport-node';
 
-const [, , connectionFile = '', folder = ''] = process.argv;
+const [, , connectionFile = '', folder = '', mode] = process.argv;
 const { url, creds } = JSON.parse(await readFile(connectionFile, 'utf8')) as { url: string; creds: string };
 const connection = await connect({ servers: url, authenticator: credsAuthenticator(new TextEncoder().encode(creds)) });
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const projection = await DuckdbProjection.open({
   folder,
   ledger: await NatsLedger.open(connection, { now: () => new Date() }),
+  onFailure: ({ code }) => {
+    say(`failed ${code}`);
+    process.exit(1);
+  },
 });
-process.stdout.write(`from ${projection.appliedSequence()}\n`);
+say(`from ${projection.appliedSequence()}`);
 await projection.waitFor(1);
-process.stdout.write('applying\n');
-if (process.argv[4] === 'rebuild') {
-  process.stdout.write('rebuilding\n');
-  await projection.rebuild();
+say('applying');
+if (mode === 'rebuild') {
+  watch(folder, () => say('changed'));
+  for (;;) {
+    say('rebuilding');
+    await projection.rebuild();
+  }
 }

@@ -1,10 +1,11 @@
 // Why this file exists: both engines of a feature set must give the same windows with the same numbers, whatever the data.
 import { compareEngines, computeFromMessages } from '@fleetloop/control-plane';
-import { createStreamingEvaluator } from '@fleetloop/edge-agent';
 import type { FeatureSet, SignalMessage } from '@fleetloop/schemas';
+import { createStreamingEvaluator } from '@fleetloop/schemas/features';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allTransforms, MOTION, randomDrive, SPEED } from './random-drive.ts';
+import { randomDefinition } from './random-definition.ts';
+import { allTransforms, longDrive, MOTION, randomDrive, SPEED } from './random-drive.ts';
 
 async function parityOf(featureSet: FeatureSet, messages: readonly SignalMessage[]) {
   const evaluator = createStreamingEvaluator(featureSet);
@@ -30,6 +31,23 @@ describe('streaming and SQL', () => {
       { numRuns: 60 },
     );
     expect(windows).toBeGreaterThan(20);
+  });
+
+  it('agree on every definition over drives with lateness, holes, repeats and values that are no numbers', async () => {
+    let values = 0;
+    await fc.assert(
+      fc.asyncProperty(longDrive, randomDefinition, async (messages, featureSet) => {
+        const { streaming, report } = await parityOf(featureSet, messages);
+        values += streaming.reduce((sum, vector) => sum + vector.values.filter(Number.isFinite).length, 0);
+        expect({ onlyStreaming: report.onlyStreaming, onlyBatch: report.onlyBatch }).toEqual({
+          onlyStreaming: [],
+          onlyBatch: [],
+        });
+        expect(report.features.filter((feature) => !feature.withinTolerance)).toEqual([]);
+      }),
+      { numRuns: Number(process.env['PARITY_RUNS'] ?? 150) },
+    );
+    expect(values).toBeGreaterThan(1_000);
   });
 
   it('agree on a constant series, whose mean may round beside its values', async () => {

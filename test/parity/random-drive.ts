@@ -68,17 +68,30 @@ const step = fc.record({
 });
 
 /** A drive of up to 400 messages. */
-export const randomDrive: fc.Arbitrary<readonly SignalMessage[]> = fc
-  .record({
-    startMs: fc.integer({ min: 60_000, max: 2_000_000_000 }),
-    steps: fc.array(step, { minLength: 2, maxLength: 400 }),
-  })
-  .map(({ startMs, steps }) => toMessages(startMs, steps))
-  // A recording that lacks a signal altogether is refused by the batch engine; that is a test of its own.
-  .filter(
-    (messages) =>
-      messages.some((message) => message.channel === MOTION) && messages.some((message) => message.channel === SPEED),
+export const randomDrive = driveOf({ minLength: 2, maxLength: 400 });
+/** A drive that fills some windows. */
+export const longDrive = driveOf({ minLength: 100, maxLength: 300 });
+
+function driveOf(length: {
+  readonly minLength: number;
+  readonly maxLength: number;
+}): fc.Arbitrary<readonly SignalMessage[]> {
+  return (
+    fc
+      .record({
+        startMs: fc.integer({ min: 60_000, max: 2_000_000_000 }),
+        scale: fc.constantFrom(1, 1, 1, 1e-4, 1e70),
+        steps: fc.array(step, length),
+      })
+      .map(({ startMs, scale, steps }) => toMessages(startMs, scale, steps))
+      // A recording that lacks a signal altogether is refused by the batch engine; that is a test of its own.
+      .filter(
+        (messages) =>
+          messages.some((message) => message.channel === MOTION) &&
+          messages.some((message) => message.channel === SPEED),
+      )
   );
+}
 
 type Step = {
   readonly advanceMs: number;
@@ -86,13 +99,13 @@ type Step = {
   readonly values: readonly [number, number, number];
 };
 
-function toMessages(startMs: number, steps: readonly Step[]): SignalMessage[] {
+function toMessages(startMs: number, scale: number, steps: readonly Step[]): SignalMessage[] {
   let timeMs = startMs;
   return steps.map((entry, sequence) => {
     timeMs += entry.advanceMs;
     const logTimeNs = BigInt(timeMs) * 1_000_000n;
     const channel = entry.isMotion ? MOTION : SPEED;
-    const values = Float64Array.from(entry.values.slice(0, channel.signals.length));
+    const values = Float64Array.from(entry.values.slice(0, channel.signals.length), (number) => number * scale);
     return { kind: 'signal', channel, sequence, logTimeNs, publishTimeNs: logTimeNs, values };
   });
 }

@@ -28,11 +28,13 @@ let fleet: readonly RoadVehicle[];
 
 beforeAll(async () => {
   bench = await openFlowBench();
-  await bench.as('olga').post('/v1/feature-sets', { document: AXES_FEATURES });
-  await bench.as('olga').post('/v1/feature-sets', { document: NORM_FEATURES });
+  const drives: string[] = [];
   for (const session of [...TRAIN_SESSIONS, ...TEST_SESSIONS]) {
-    await bench.importDrive({ session, ground: groundOf(session), vehicle: 'veh-a1', hardwareRevision: 'A' });
+    drives.push(
+      await bench.importDrive({ session, ground: groundOf(session), vehicle: 'veh-a1', hardwareRevision: 'A' }),
+    );
   }
+  for (const document of [AXES_FEATURES, NORM_FEATURES]) await putIntoForce(document, drives.slice(0, 2));
   fleet = [
     await bench.enrol('veh-a1', 'A'),
     await bench.enrol('veh-a2', 'A'),
@@ -46,6 +48,17 @@ afterAll(async () => {
   if (folder !== undefined) await recordHistories(bench.as('olga'), folder, started);
   await bench?.[Symbol.asyncDispose]();
 });
+
+/** Only models of active feature sets are promoted. */
+async function putIntoForce(
+  document: { readonly name: string; readonly version: number },
+  recordings: readonly string[],
+): Promise<void> {
+  const path = `/v1/feature-sets/${document.name}/${document.version}`;
+  await bench.as('olga').post('/v1/feature-sets', { document });
+  await bench.as('anton').post(`${path}/validate`, { recordings, reason: 'the engines agree on two drives' });
+  await bench.as('olga').post(`${path}/activate`, { reason: 'validated' });
+}
 
 function specification(version: string, extra: Record<string, unknown> = {}): Record<string, unknown> {
   return {

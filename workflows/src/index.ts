@@ -5,13 +5,26 @@ export { type DatasetDifference, diffDatasets } from './dataset/dataset-diff.ts'
 export { type CatalogueRecording, planDatasetVersion } from './dataset/dataset-plan.ts';
 export type { FreezeDatasetInput } from './dataset/freeze-dataset.workflow.ts';
 export { assertNoLeakage, DERIVED_FROM_ATTRIBUTE } from './dataset/split.ts';
+export type { EvaluateDriftInput } from './drift/evaluate-drift.workflow.ts';
+export type { DriftActivities, DriftOutcome, SketchedPart, WatchDocument } from './drift/ports.ts';
 export { evaluateGate, type GateResult, type SliceResult } from './evaluation/evaluate-gate.ts';
 export { type GatePolicy, parseGatePolicy, type PolicySlice } from './evaluation/policy.ts';
 export type { Prediction } from './evaluation/prediction.ts';
 export { addRegression, lostRegressions, type Regression } from './evaluation/regression.ts';
+export type { ComputeFeaturesInput } from './features/compute-features.workflow.ts';
+export type { EvaluateSkewInput } from './features/evaluate-skew.workflow.ts';
+export type {
+  FeatureActivities,
+  FeaturesOutcome,
+  FeaturesPart,
+  FeaturesPlan,
+  SkewOutcome,
+  SkewPlan,
+} from './features/ports.ts';
 export type { CloseLoopInput, CloseLoopResult, RegressionSlice } from './feedback/close-loop.workflow.ts';
 export { type FailureReason, reasonOf } from './flow/failure.ts';
 export type { ProgressStep, StepState } from './flow/progress.ts';
+export type { ImportRunsInput, ImportRunsResult } from './import/import-runs.workflow.ts';
 export type {
   ApprovalActivities,
   Assignment,
@@ -25,6 +38,9 @@ export type {
   FeedbackActivities,
   FrozenDataset,
   GateOutcome,
+  ImportActivities,
+  ImportedPart,
+  ImportPartsPlan,
   LedgerActivities,
   MlflowActivities,
   OpenAnomaly,

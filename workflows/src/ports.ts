@@ -282,3 +282,28 @@ export interface FeedbackActivities {
   /** Feature set and trainer that a registered model was made with. */
   describeModel(input: { readonly model: string }): Promise<{ readonly featureSet: string; readonly trainer: string }>;
 }
+
+/** Runs of an import in parts, each a blob that lists them. */
+export type ImportPartsPlan = { readonly runs: number; readonly parts: readonly string[] };
+
+/** What became of the runs of a part. */
+export type ImportedPart = {
+  readonly accepted: number;
+  /** Of these, recordings in which the quality standard found something. */
+  readonly withFindings: number;
+  readonly known: number;
+  readonly quarantined: number;
+  readonly failed: number;
+  /** Those that were quarantined or failed. */
+  readonly runs: readonly {
+    readonly state: 'quarantined' | 'failed';
+    readonly source: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
+};
+
+export interface ImportActivities {
+  planImportParts(input: { readonly root: string; readonly specification: unknown }): Promise<ImportPartsPlan>;
+  importPart(input: { readonly part: string; readonly actor: string }): Promise<ImportedPart>;
+}

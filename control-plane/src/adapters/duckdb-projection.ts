@@ -1,13 +1,16 @@
 /** Why: answers questions from tables that follow the ledger, and can throw them away at any time: the ledger gives them back. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FleetError, type FactKind } from '@fleetloop/schemas';
+import { FleetError, type FactKind, factVersion } from '@fleetloop/schemas';
 import type { Ledger, Projection, RebuildReport, Row, StoredEntry, StoredFact } from '../ports.ts';
 import { DuckdbFile, type QueryParameters, removeDuckdbFile } from './duckdb-file.ts';
 import { makeFolderDurably, writeFileDurably } from './durable-file.ts';
 
 /** Entries of one transaction, and the most that wait in memory. */
 const BATCH_ENTRIES_MAX = 500;
+/** One transaction of a replay, which nobody waits for, ends after so many entries or bytes. */
+const REPLAY_BATCH_ENTRIES = 10_000;
+const REPLAY_BATCH_BYTES = 32 * 1024 * 1024;
 /** How long a reader waits for its own write, at most. */
 export const WAIT_TIMEOUT_MS = 10_000;
 /** Names the file that serves; a rebuild changes it in one rename. */
@@ -52,7 +55,7 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
     let file = await DuckdbFile.openOrReplace(join(options.folder, name));
     if (file.applied > (await options.ledger.size())) {
       await file[Symbol.asyncDispose]();
-      file = await DuckdbFile.create(join(options.folder, name));
+      file = await DuckdbFile.createBare(join(options.folder, name));
     }
     const projection = new DuckdbProjection(options, file);
     projection.#following = projection.#follow();
@@ -126,8 +129,19 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
     await this.#file[Symbol.asyncDispose]();
   }
 
+  /** A ledger that is far ahead is replayed in large batches, into a new file without indexes; they are made at its end. */
+  async #catchUp(): Promise<void> {
+    const signal = this.#stop.signal;
+    const size = await this.#options.ledger.size();
+    await this.#exclusive(async () => {
+      if (size - this.#file.applied > BATCH_ENTRIES_MAX) await this.#replay(this.#file, size, signal);
+      await this.#file.index();
+    });
+  }
+
   async #follow(): Promise<void> {
     try {
+      await this.#catchUp();
       for await (const entry of this.#options.ledger.follow({
         fromSequence: this.#file.applied + 1,
         signal: this.#stop.signal,
@@ -138,7 +152,7 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
         if (this.#pending.length >= BATCH_ENTRIES_MAX) await this.#applying;
       }
     } catch (error) {
-      this.#fail(FleetError.from(error));
+      if (!this.#stop.signal.aborted) this.#fail(FleetError.from(error));
     }
   }
 
@@ -174,10 +188,11 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
     const startedMs = performance.now();
     const folder = this.#options.folder;
     const name = nextFileName(this.#file.path);
-    const fresh = await DuckdbFile.create(join(folder, name));
+    const fresh = await DuckdbFile.createBare(join(folder, name));
     try {
       // Nearly all of the way beside the serving file, the last entries while it stands still.
       await this.#replay(fresh, await this.#options.ledger.size(), signal);
+      await fresh.index();
       return await this.#exclusive(async () => {
         const target = Math.max(this.#file.applied, fresh.applied);
         await this.#replay(this.#file, target, signal);
@@ -207,14 +222,19 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
   async #replay(file: DuckdbFile, toSequence: number, signal?: AbortSignal): Promise<void> {
     if (file.applied >= toSequence) return;
     let batch: StoredEntry[] = [];
+    let batchBytes = 0;
     const range = { fromSequence: file.applied + 1, toSequence };
     for await (const entry of this.#options.ledger.read({ ...range, ...(signal === undefined ? {} : { signal }) })) {
       batch.push(entry);
-      if (batch.length < BATCH_ENTRIES_MAX) continue;
+      batchBytes += entry.bytes.length;
+      if (batch.length < REPLAY_BATCH_ENTRIES && batchBytes < REPLAY_BATCH_BYTES) continue;
       await file.apply(batch);
+      this.#settleWaiters();
       batch = [];
+      batchBytes = 0;
     }
     await file.apply(batch);
+    this.#settleWaiters();
   }
 
   #settleWaiters(): void {
@@ -236,7 +256,7 @@ function storedFact<Kind extends FactKind>(row: Row): StoredFact<Kind> {
   // The row was written from an entry that its schema had accepted.
   return {
     sequence: Number(sequence),
-    v: 1,
+    v: factVersion(kind as Kind),
     kind,
     at,
     actor,

@@ -90,4 +90,15 @@ describe('the blob folder', () => {
     expect(await readdir(join(root, 'blobs', 'incoming'))).toEqual([]);
     expect(Buffer.from(await again.get(digest)).toString()).toBe('abc');
   });
+
+  it('leaves alone what another process is writing into the same folder', async () => {
+    const worker = await FolderBlobs.open(join(root, 'blobs'), 'worker-2');
+    await writeFile(join(root, 'blobs', 'incoming', 'half.active'), 'ab');
+    await writeFile(join(root, 'blobs', 'incoming-worker-2', 'half.active'), 'ab');
+    await FolderBlobs.open(join(root, 'blobs'), 'worker-2');
+    expect(await readdir(join(root, 'blobs', 'incoming'))).toEqual(['half.active']);
+    expect(await readdir(join(root, 'blobs', 'incoming-worker-2'))).toEqual([]);
+    const digest = await worker.put(Buffer.from('abc'));
+    expect(Buffer.from(await blobs.get(digest)).toString()).toBe('abc');
+  });
 });

@@ -17,17 +17,23 @@ const INCOMING_FOLDER = 'incoming';
 /** Blobs in a folder: `sha256/<first two hex digits>/<next two>/<hex>`. */
 export class FolderBlobs implements BlobStore {
   readonly #folder: string;
+  readonly #incoming: string;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, incoming: string) {
     this.#folder = folder;
+    this.#incoming = incoming;
   }
 
-  /** Opens or creates the folder; what was unfinished when the process last ended is removed, as nobody can name it. */
-  static async open(folder: string): Promise<FolderBlobs> {
-    await rm(join(folder, INCOMING_FOLDER), { recursive: true, force: true });
-    await makeFolderDurably(join(folder, INCOMING_FOLDER));
+  /**
+   * Opens or creates the folder; what was unfinished when the process last ended is removed, as nobody can name it.
+   * @param writer tells processes apart that write to one folder side by side: each removes only what it left itself
+   */
+  static async open(folder: string, writer?: string): Promise<FolderBlobs> {
+    const incoming = join(folder, writer === undefined ? INCOMING_FOLDER : `${INCOMING_FOLDER}-${writer}`);
+    await rm(incoming, { recursive: true, force: true });
+    await makeFolderDurably(incoming);
     await syncFolder(folder);
-    return new FolderBlobs(folder);
+    return new FolderBlobs(folder, incoming);
   }
 
   async put(bytes: Uint8Array): Promise<Digest> {
@@ -56,6 +62,8 @@ export class FolderBlobs implements BlobStore {
           details: { expected: digest, actual },
         });
       }
+      // Whoever checked the bytes has flushed them, too.
+      if (options.isChecked === true) return;
       await using file = await open(incoming, 'r');
       await file.sync();
     });
@@ -109,7 +117,7 @@ export class FolderBlobs implements BlobStore {
   }
 
   #incomingPath(): string {
-    return join(this.#folder, INCOMING_FOLDER, `${randomUUID()}${ACTIVE_SUFFIX}`);
+    return join(this.#incoming, `${randomUUID()}${ACTIVE_SUFFIX}`);
   }
 
   async #discardOnFailure(incoming: string, write: () => Promise<void>): Promise<void> {
@@ -162,13 +170,15 @@ async function digestOfFile(path: string): Promise<string> {
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** Across file systems a rename is not possible; the copy is flushed by the caller before it is filed. */
+/** Across file systems a rename is not possible; the copy is flushed as the file was. */
 async function moveOrCopy(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
     await copyFile(from, to);
+    await using copy = await open(to, 'r');
+    await copy.sync();
     await rm(from, { force: true });
   }
 }

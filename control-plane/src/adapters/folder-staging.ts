@@ -2,9 +2,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Digest, FleetError, isDigest } from '@fleetloop/schemas';
+import { CHUNK_SIZE_BYTES_MAX, type Digest, FleetError, isDigest } from '@fleetloop/schemas';
 import { digestOfBytes } from '@fleetloop/schemas/crypto';
-import type { Assemblies, Assembly, ChunkStaging } from '../ingest/ports.ts';
+import type { Assemblies, Assembly, ChunkStaging, StagedPiece } from '../ingest/ports.ts';
 import { ACTIVE_SUFFIX, makeFolderDurably, syncFolder, writeFileBeside } from './durable-file.ts';
 import { GroupedFlush } from './grouped-flush.ts';
 
@@ -26,14 +26,14 @@ export class FolderStaging implements ChunkStaging {
    */
   static async open(root: string, keepSinceMs: number): Promise<FolderStaging> {
     await makeFolderDurably(root);
-    for (const vehicleId of await readdir(root)) {
-      const folder = join(root, vehicleId);
-      await inGroups(await readdir(folder), async (name) => {
-        const path = join(folder, name);
-        if (name.endsWith(ACTIVE_SUFFIX) || (await stat(path)).mtimeMs < keepSinceMs) await rm(path, { force: true });
-      });
-    }
-    return new FolderStaging(root);
+    const staging = new FolderStaging(root);
+    await staging.#removeWhere(async (path) => path.endsWith(ACTIVE_SUFFIX) || isOlder(path, keepSinceMs));
+    return staging;
+  }
+
+  /** Removes chunks that came before `keepSinceMs`: the vehicle has given them up, or sends them again. */
+  async sweep(keepSinceMs: number): Promise<void> {
+    await this.#removeWhere(async (path) => isOlder(path, keepSinceMs));
   }
 
   async put(vehicleId: string, digest: Digest, bytes: Uint8Array): Promise<void> {
@@ -47,6 +47,14 @@ export class FolderStaging implements ChunkStaging {
 
   async sizes(vehicleId: string, digests: readonly Digest[]): Promise<readonly (number | undefined)[]> {
     return inGroups(digests, async (digest) => sizeOf(this.#pathOf(vehicleId, digest)));
+  }
+
+  async locate(vehicleId: string, digests: readonly Digest[]): Promise<readonly StagedPiece[]> {
+    return digests.map((digest) => ({
+      path: this.#pathOf(vehicleId, digest),
+      offset: 0,
+      sizeBytes: CHUNK_SIZE_BYTES_MAX,
+    }));
   }
 
   /** Every chunk that is there. */
@@ -87,14 +95,19 @@ export class FolderStaging implements ChunkStaging {
     return flush;
   }
 
-  #pathOf(vehicleId: string, digest: Digest): string {
-    return join(this.#root, vehicleId, stagedFileName(digest));
+  async #removeWhere(isUnwanted: (path: string) => Promise<boolean>): Promise<void> {
+    for (const vehicleId of await readdir(this.#root)) {
+      const folder = join(this.#root, vehicleId);
+      await inGroups(await readdir(folder), async (name) => {
+        const path = join(folder, name);
+        if (await isUnwanted(path)) await rm(path, { force: true });
+      });
+    }
   }
-}
 
-/** Name of a chunk in the folder of its vehicle. */
-export function stagedFileName(digest: Digest): string {
-  return digest.slice('sha256:'.length);
+  #pathOf(vehicleId: string, digest: Digest): string {
+    return join(this.#root, vehicleId, digest.slice('sha256:'.length));
+  }
 }
 
 export class FolderAssemblies implements Assemblies {
@@ -154,6 +167,14 @@ class FileAssembly implements Assembly {
     this.#isOpen = false;
     await this.#file.close();
   }
+}
+
+/** False for a file that is gone meanwhile. */
+async function isOlder(path: string, keepSinceMs: number): Promise<boolean> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs < keepSinceMs,
+    () => false,
+  );
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

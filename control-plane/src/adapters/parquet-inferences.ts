@@ -3,7 +3,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, LIST, DOUBLE } from '@duckdb/node-api';
 import type { InferenceArchive } from '../monitoring/ports.ts';
-import type { InferenceWindow, Row } from '../ports.ts';
+import type { InferenceHistoryFilter, InferenceWindow, Row } from '../ports.ts';
 import { ACTIVE_SUFFIX, syncFolder } from './durable-file.ts';
 
 const PARTITION = /^inference-(\d+)-(\d+)\.parquet$/;
@@ -85,6 +85,21 @@ export class ParquetInferences implements InferenceArchive {
     );
   }
 
+  async select({ bundles, vehicles, sinceMs, limit }: InferenceHistoryFilter): Promise<readonly InferenceWindow[]> {
+    const list = (name: string): string => `from_json($${name}, '["VARCHAR"]')`;
+    const isMine = vehicles === undefined ? '' : `AND list_contains(${list('vehicles')}, vehicle_id)`;
+    const newest = await this.#select(
+      `WHERE list_contains(${list('bundles')}, bundle) AND received_at_ms >= $sinceMs ${isMine}
+       ORDER BY received_at_ms DESC, vehicle_id, sequence DESC LIMIT ${Math.trunc(limit)}`,
+      {
+        bundles: JSON.stringify(bundles),
+        sinceMs: sinceMs ?? 0,
+        ...(vehicles === undefined ? {} : { vehicles: JSON.stringify(vehicles) }),
+      },
+    );
+    return newest.toReversed();
+  }
+
   async find(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined> {
     const [window] = await this.#select(
       'WHERE vehicle_id = $vehicleId AND sequence = $sequence ORDER BY received_at_ms DESC LIMIT 1',
@@ -94,8 +109,8 @@ export class ParquetInferences implements InferenceArchive {
   }
 
   async #select(clauses: string, parameters: Record<string, string | number>): Promise<InferenceWindow[]> {
-    // DuckDB refuses a pattern that matches no file.
-    if (this.#lastSequence === 0) return [];
+    // DuckDB refuses a pattern that matches no file. Another process may be the one that writes them.
+    if (this.#lastSequence === 0 && !(await readdir(this.#folder)).some((name) => PARTITION.test(name))) return [];
     const from = `read_parquet('${quoted(join(this.#folder, 'inference-*.parquet'))}')`;
     const reader = await this.#connection.runAndReadAll(`SELECT * FROM ${from} ${clauses}`, parameters);
     return reader.getRowObjectsJS().map(toWindow);

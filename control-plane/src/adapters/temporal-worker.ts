@@ -14,18 +14,21 @@ import {
 import type { Logger } from 'pino';
 import { createApprovalActivities } from '../approval/approval-activities.ts';
 import { createDatasetActivities } from '../dataset/dataset-activities.ts';
+import { createDriftActivities } from '../drift/drift-activities.ts';
 import { createEvaluationActivities } from '../evaluation/evaluation-activities.ts';
+import { createFeatureActivities } from '../features/feature-activities.ts';
 import { createFeedbackActivities } from '../feedback/feedback-activities.ts';
+import { createImportActivities } from '../import/import-activities.ts';
 import { createMlflowActivities } from '../mlflow/mlflow-activities.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { createRolloutActivities } from '../rollout/rollout-activities.ts';
 import { createTrainingActivities, type TrainingOptions } from '../training/training-activities.ts';
 import { createLedgerActivities } from '../workflow/ledger-activities.ts';
+import { openImportDisk, realPath } from './disk-import.ts';
 import { writeFileDurably } from './durable-file.ts';
 
 const require = createRequire(import.meta.url);
 const WORKFLOWS = require.resolve('@fleetloop/workflows/workflows');
-const ACTIVITIES_AT_ONCE = 32;
 const SHUTDOWN_GRACE = '5 s';
 
 export type RunningWorker = AsyncDisposable & {
@@ -36,7 +39,7 @@ export type RunningWorker = AsyncDisposable & {
 /** Starts the worker of this process; disposing it lets running activities end and stops it. */
 export async function startWorker(context: ControlPlane, options: TrainingOptions = {}): Promise<RunningWorker> {
   installRuntime(context.logger);
-  const { address, namespace, taskQueue } = context.config.temporal;
+  const { address, namespace, taskQueue, activitiesAtOnce } = context.config.temporal;
   const connection = await NativeConnection.connect({ address });
   const code = await workflowBundle(
     context.config.workflowBundleDir ?? join(context.config.dataDir, 'workflow-bundle'),
@@ -48,7 +51,7 @@ export async function startWorker(context: ControlPlane, options: TrainingOption
     taskQueue,
     workflowBundle: { code },
     activities: allActivities(context, options),
-    maxConcurrentActivityTaskExecutions: ACTIVITIES_AT_ONCE,
+    maxConcurrentActivityTaskExecutions: activitiesAtOnce,
     shutdownGraceTime: SHUTDOWN_GRACE,
   });
   const stopped = worker.run();
@@ -70,11 +73,14 @@ function allActivities(context: ControlPlane, options: TrainingOptions): object 
     ...createLedgerActivities(context),
     ...createDatasetActivities(context),
     ...createTrainingActivities(context, options),
+    ...createDriftActivities(context),
+    ...createFeatureActivities(context),
     ...createEvaluationActivities(context),
     ...createMlflowActivities(context),
     ...createApprovalActivities(context),
     ...createRolloutActivities(context),
     ...createFeedbackActivities(context),
+    ...createImportActivities(context, { openDisk: openImportDisk, realPath }),
   };
 }
 

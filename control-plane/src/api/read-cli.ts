@@ -6,7 +6,8 @@ import { renderTable } from './text-table.ts';
 
 type Answer = Readonly<Record<string, unknown>>;
 type JsonOption = { readonly json?: true };
-type ListOptions = JsonOption & { readonly where?: string; readonly limit?: string };
+type AsOfOption = { readonly asOf?: string };
+type ListOptions = JsonOption & AsOfOption & { readonly where?: string; readonly limit?: string };
 
 export function recordingCommand(io: CommandIo): Command {
   const command = new Command('recording').description('the recordings in the catalogue');
@@ -15,22 +16,27 @@ export function recordingCommand(io: CommandIo): Command {
     .description('list recordings in the order in which they were accepted, and those that vehicles have lost')
     .option('--where <expression>', 'a CEL filter, e.g. \'label == "ICE" && durationSeconds > 30.0\'')
     .option('--limit <number>', 'most recordings to list', '100')
+    .option(...AS_OF)
     .option('--json', 'print them as JSON')
-    .action(async ({ where, limit, json }: ListOptions) => {
+    .action(async ({ where, limit, asOf, json }: ListOptions) => {
       const client = await io.client();
-      const answer = await client.get<Answer>('/v1/recordings', { query: { where, limit } });
-      const { lost } = await client.get<{ lost: readonly Answer[] }>('/v1/lost-recordings', { query: { limit } });
+      const answer = await client.get<Answer>('/v1/recordings', { query: { where, limit, asOf } });
+      const { lost } = await client.get<{ lost: readonly Answer[] }>('/v1/lost-recordings', { query: { limit, asOf } });
       if (json === true) return io.print(JSON.stringify({ ...answer, lost }, null, 2));
       io.print(tableOf(answer, 'recordings', RECORDING_COLUMNS));
       if (lost.length > 0) io.print(`\nlost on the vehicle:\n${renderTable(lost, LOST_COLUMNS)}`);
     });
   command
-    .command('show <digest or event>')
+    .command('show')
     .description('show one recording with its metadata, or why it was lost')
+    .argument('<recording>', 'its digest, or its event if a vehicle has lost it')
     .option('--json', 'print it as JSON')
     .action(async (id: string, { json }: JsonOption) => printDocument(io, json, await findOne(io, id)));
   return command;
 }
+
+/** The option that each of these commands has. */
+const AS_OF = ['--as-of <sequence or time>', 'as it was at a ledger entry or an RFC 3339 time'] as const;
 
 const RECORDING_COLUMNS = [
   'recording',
@@ -43,7 +49,7 @@ const RECORDING_COLUMNS = [
 ] as const;
 const LOST_COLUMNS = ['vehicle', 'event', 'session', 'priority', 'sizeBytes', 'lostAt', 'code', 'reason'] as const;
 
-/** A recording that is not in the catalogue may have been lost; a loss is known by its event too. */
+/** A recording that is not in the catalogue may have been lost; a loss is known by its event too, which may have lost several parts. */
 async function findOne(io: CommandIo, id: string): Promise<Answer> {
   const client = await io.client();
   const query = isDigest(id) ? { recording: id } : { event: id };
@@ -52,9 +58,9 @@ async function findOne(io: CommandIo, id: string): Promise<Answer> {
     : undefined;
   if (known !== undefined) return known;
   const { lost } = await client.get<{ lost: readonly Answer[] }>('/v1/lost-recordings', { query });
-  const [first] = lost;
+  const [first, ...alsoLost] = lost;
   if (first === undefined) throw new FleetError('NOT_FOUND', `no recording ${id} is in the catalogue or was lost`);
-  return { lost: first };
+  return { lost: first, ...(alsoLost.length === 0 ? {} : { alsoLost }) };
 }
 
 function ifNotFound(error: unknown): undefined {
@@ -72,9 +78,10 @@ export function datasetCommand(io: CommandIo): Command {
   command
     .command('show <dataset/version>')
     .description('show one version with its recordings and exclusions')
+    .option(...AS_OF)
     .option('--json', 'print it as JSON')
-    .action(async (reference: string, { json }: JsonOption) =>
-      printDocument(io, json, await (await io.client()).get(`/v1/datasets/${pathOf(reference)}`)),
+    .action(async (reference: string, { asOf, json }: JsonOption & AsOfOption) =>
+      printDocument(io, json, await (await io.client()).get(`/v1/datasets/${pathOf(reference)}`, { query: { asOf } })),
     );
   command
     .command('diff <from> <to>')
@@ -96,9 +103,14 @@ export function modelCommand(io: CommandIo): Command {
   command
     .command('show <name@version>')
     .description('show one model version with its run, gates and promotions')
+    .option(...AS_OF)
     .option('--json', 'print it as JSON')
-    .action(async (reference: string, { json }: JsonOption) =>
-      printDocument(io, json, await (await io.client()).get(`/v1/models/${pathOf(reference.replace('@', '/'))}`)),
+    .action(async (reference: string, { asOf, json }: JsonOption & AsOfOption) =>
+      printDocument(
+        io,
+        json,
+        await (await io.client()).get(`/v1/models/${pathOf(reference.replace('@', '/'))}`, { query: { asOf } }),
+      ),
     );
   return command;
 }
@@ -128,9 +140,10 @@ function addList(
   command
     .command('list')
     .description(`list ${list.list}`)
+    .option(...AS_OF)
     .option('--json', 'print them as JSON')
-    .action(async ({ json }: JsonOption) => {
-      const answer = await (await io.client()).get<Answer>(list.path);
+    .action(async ({ asOf, json }: JsonOption & AsOfOption) => {
+      const answer = await (await io.client()).get<Answer>(list.path, { query: { asOf } });
       io.print(json === true ? JSON.stringify(answer, null, 2) : tableOf(answer, list.list, list.columns));
     });
 }

@@ -1,9 +1,11 @@
 /** Why: what a promotion touches: the gate's fact, the proposal's fact, and the bundle that an approval releases. */
 import { type Digest, type FactBody, FleetError } from '@fleetloop/schemas';
 import type { ApprovalActivities, Proposal } from '@fleetloop/workflows';
+import { findRegistered } from '../features/feature-registry.ts';
+import { mustBeActive } from '../features/feature-use.ts';
 import { buildBundle } from '../package/bundle-builder.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
-import { findFeatureSet, findModelVersion, runOfModel } from '../training/registered.ts';
+import { findModelVersion, runOfModel } from '../training/registered.ts';
 import { labelsOf } from '../training/run-trainer.ts';
 import { guardActivities, withHeartbeat } from '../workflow/activity-guard.ts';
 import { digestKey, recordFacts } from '../workflow/record-facts.ts';
@@ -17,6 +19,7 @@ export function createApprovalActivities(context: Context): ApprovalActivities {
       if (known !== undefined) return known.body;
       const registered = await findModelVersion(context.projection, modelName, version);
       const gate = await passedGate(context, modelName, version);
+      mustBeActive(await findRegistered(context.projection, registered.featureSet), `${modelName}@${version}`);
       const { dataset, policy, gateId } = gate;
       const proposal: Proposal = {
         promotionId,
@@ -67,7 +70,7 @@ export async function passedGate(
 
 async function bundleOf(context: Context, proposal: Proposal, actor: string): Promise<string> {
   const run = await runOfModel(context.projection, proposal.model);
-  const { featureSet } = await findFeatureSet(context.projection, run.featureSet);
+  const { featureSet } = await findRegistered(context.projection, run.featureSet);
   const bytes = async (file: string): Promise<Uint8Array> => context.blobs.get(artifactOf(run, file));
   const json = async (file: string): Promise<unknown> => JSON.parse(Buffer.from(await bytes(file)).toString('utf8'));
   const built = await buildBundle(

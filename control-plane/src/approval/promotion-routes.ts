@@ -4,7 +4,10 @@ import type { Approval, PromoteModelInput, Proposal, Refusal } from '@fleetloop/
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { actorOf, parseRequest } from '../api/request.ts';
+import { findRegistered } from '../features/feature-registry.ts';
+import { mustBeActive } from '../features/feature-use.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { findModelVersion } from '../training/registered.ts';
 import { pause } from '../workflow/pause.ts';
 import { sendUpdate } from '../workflow/send-update.ts';
 import { startWorkflow } from '../workflow/start-workflow.ts';
@@ -34,6 +37,8 @@ export function registerApprovalRoutes(app: FastifyInstance, context: ControlPla
   app.post('/v1/promotions', async (request, reply) => {
     const body = parseRequest(ProposeBody, request.body);
     await passedGate(context, body.model, body.version);
+    const { featureSet } = await findModelVersion(projection, body.model, body.version);
+    mustBeActive(await findRegistered(projection, featureSet), `${body.model}@${body.version}`);
     const promotionId = `pr-${randomUUID().replaceAll('-', '').slice(0, 16)}`;
     const input: PromoteModelInput = { ...body, promotionId, proposer: actorOf(request) };
     await startWorkflow(temporal, 'promoteModel', {

@@ -1,6 +1,7 @@
 /** /v1/campaigns: publish a campaign to vehicles, end it, and list the campaigns. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { clientGone } from '../api/client-gone.ts';
 import { actorOf, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { showCampaign } from './campaign-progress.ts';
@@ -24,24 +25,24 @@ export function registerCampaignRoutes(
   app.post('/v1/campaigns', async (request, reply) => {
     const body = parseRequest(CampaignBody, request.body);
     const published = await publishCampaign({ ...body, actor: actorOf(request) }, context);
-    await context.projection.waitFor(published.sequence, request.signal);
+    await context.projection.waitFor(published.sequence, clientGone(reply));
     return reply.code(201).send({ digest: published.digest, sequence: published.sequence });
   });
-  app.post('/v1/campaigns/:id/end', async (request) => {
+  app.post('/v1/campaigns/:id/end', async (request, reply) => {
     const { id } = parseRequest(CampaignPath, request.params, 'path');
     const { reason } = parseRequest(EndBody, request.body ?? {});
     const { sequence } = await endCampaign({ campaignId: id, reason, actor: actorOf(request) }, context);
-    await context.projection.waitFor(sequence, request.signal);
+    await context.projection.waitFor(sequence, clientGone(reply));
     return { sequence };
   });
   for (const [verb, isSuspended] of [
     ['suspend', true],
     ['resume', false],
   ] as const) {
-    app.post(`/v1/campaigns/:id/${verb}`, async (request) => {
+    app.post(`/v1/campaigns/:id/${verb}`, async (request, reply) => {
       const { id: campaignId } = parseRequest(CampaignPath, request.params, 'path');
       const { sequence, digest } = await setSuspended({ campaignId, isSuspended, actor: actorOf(request) }, context);
-      await context.projection.waitFor(sequence, request.signal);
+      await context.projection.waitFor(sequence, clientGone(reply));
       return { digest, sequence };
     });
   }

@@ -2,7 +2,9 @@
 import { type Digest, FleetError, parseDigest } from '@fleetloop/schemas';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { clientGone } from '../api/client-gone.ts';
 import { actorOf, PageQuery, parseRequest } from '../api/request.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import { labelFact } from '../ingest/facts.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { listLost } from './lost-recordings.ts';
@@ -29,15 +31,16 @@ type Parts = Pick<ControlPlane, 'projection' | 'blobs' | 'ledger'>;
 export function registerCatalogueRoutes(app: FastifyInstance, context: Parts): void {
   app.get('/v1/recordings', async (request) => {
     const { where, limit, after } = parseRequest(RecordingsQuery, request.query, 'query');
-    return listRecordings(context.projection, {
+    return listRecordings(await projectionFor(context.projection, request.query), {
       limit,
       ...(where === undefined ? {} : { where }),
       ...(after === undefined ? {} : { afterSequence: after }),
     });
   });
   app.get('/v1/recordings/:digest', async (request) => {
-    const recording = await knownRecording(context, digestOf(request.params));
-    const [accepted] = await context.projection.facts('recording.accepted', {
+    const projection = await projectionFor(context.projection, request.query);
+    const recording = await knownRecording({ projection }, digestOf(request.params));
+    const [accepted] = await projection.facts('recording.accepted', {
       key: recording.recording.slice('sha256:'.length),
     });
     return { ...recording, metadata: accepted?.body.metadata ?? null, manifest: accepted?.body.manifest ?? null };
@@ -57,7 +60,7 @@ export function registerCatalogueRoutes(app: FastifyInstance, context: Parts): v
       labelFact(parseDigest(recording.recording), label, actorOf(request)),
     ]);
     const sequence = sequences[0] ?? 0;
-    await context.projection.waitFor(sequence, request.signal);
+    await context.projection.waitFor(sequence, clientGone(reply));
     return reply.code(201).send({ sequence });
   });
   registerQuarantineAndBlobs(app, context);
@@ -66,7 +69,7 @@ export function registerCatalogueRoutes(app: FastifyInstance, context: Parts): v
 function registerQuarantineAndBlobs(app: FastifyInstance, context: Parts): void {
   app.get('/v1/lost-recordings', async (request) => {
     const filter = parseRequest(LostQuery, request.query, 'query');
-    const lost = await listLost(context.projection, filter);
+    const lost = await listLost(await projectionFor(context.projection, request.query), filter);
     return { lost, next: lost.length < filter.limit ? null : String(lost.at(-1)?.sequence ?? 0) };
   });
   app.get('/v1/quarantine', async (request) => {
@@ -75,7 +78,8 @@ function registerQuarantineAndBlobs(app: FastifyInstance, context: Parts): void 
       request.query,
       'query',
     );
-    const rows = await context.projection.query(
+    const projection = await projectionFor(context.projection, request.query);
+    const rows = await projection.query(
       'SELECT q.sequence, q.recording, q.vehicle_id, q.event, q.code, q.message, q.source, f.at FROM quarantine q JOIN facts f USING (sequence) WHERE q.sequence > $after ORDER BY q.sequence LIMIT $limit',
       { after, limit },
     );

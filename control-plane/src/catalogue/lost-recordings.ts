@@ -1,4 +1,5 @@
 /** Recordings that will never arrive, as the tombstones of their vehicles explain them. */
+import { LOSS_SUFFIX } from '@fleetloop/schemas';
 import type { Projection } from '../ports.ts';
 
 export type LostRecording = {
@@ -20,6 +21,7 @@ export type LostRecording = {
 
 export type LostFilter = {
   readonly vehicle?: string | undefined;
+  /** Every loss of the event, whatever the vehicle named it. */
   readonly event?: string | undefined;
   readonly recording?: string | undefined;
   readonly after: number;
@@ -31,8 +33,9 @@ export async function listLost(projection: Projection, filter: LostFilter): Prom
   const { vehicle = '', event = '', recording = '', after, limit } = filter;
   const rows = await projection.query(
     `SELECT * FROM lost_recordings WHERE sequence > $after AND ($vehicle = '' OR vehicle_id = $vehicle)
-     AND ($event = '' OR event = $event) AND ($recording = '' OR recording = $recording) ORDER BY sequence LIMIT $limit`,
-    { vehicle, event, recording, after, limit },
+     AND ($event = '' OR (starts_with(event, $event)
+       AND regexp_full_match(substr(event, length($event) + 1), $suffix))) AND ($recording = '' OR recording = $recording) ORDER BY sequence LIMIT $limit`,
+    { vehicle, event, recording, suffix: LOSS_SUFFIX, after, limit },
   );
   return rows.map((row) => ({
     sequence: Number(row['sequence']),

@@ -1,5 +1,5 @@
 /** The catalogue of recordings: what the ledger accepted, with the label that stands, filtered by CEL. */
-import { compileRecordingFilter } from '@fleetloop/schemas';
+import { compileRecordingFilter, type FilterableCircumstances } from '@fleetloop/schemas';
 import type { Projection, Row } from '../ports.ts';
 
 /** Rows read from the projection at once while a filter looks for matches. */
@@ -26,7 +26,9 @@ export type RecordingView = {
   readonly messages: number;
   readonly attributes: Readonly<Record<string, string>>;
   readonly topics: Readonly<Record<string, number>>;
-};
+  /** Height of the sun at the start, degrees; null where the recording does not tell where it was. */
+  readonly sunElevationDegrees: number | null;
+} & FilterableCircumstances;
 
 /** @throws FleetError REQUEST_INVALID pointing at the character */
 function compileSearch(where: string): (recording: RecordingView) => boolean {
@@ -75,7 +77,9 @@ export async function findRecording(projection: Projection, recording: string): 
 }
 
 const SELECT = `SELECT r.sequence, r.recording, r.session, r.source, r.vehicle_id, r.hardware_revision, r.software_version, r.event, r.brief,
-  l.label, r.start_ns, r.end_ns, r.size_bytes, r.messages, r.attributes, r.topics
+  l.label, r.start_ns, r.end_ns, r.size_bytes, r.messages, r.attributes, r.topics, r.time_of_day, r.sun_elevation_degrees, r.weather,
+  r.place_class, r.firmware, r.models, r.operator, r.consent, r.consent_scope, r.consent_expires_at, r.licence, r.licence_scope,
+  r.licence_expires_at, r.synthetic, r.generator
   FROM recordings r LEFT JOIN current_labels l ON l.recording = r.recording`;
 
 function toRecordingView(row: Row): RecordingView {
@@ -99,6 +103,27 @@ function toRecordingView(row: Row): RecordingView {
     messages: Number(row['messages']),
     attributes: JSON.parse(String(row['attributes'])) as Record<string, string>,
     topics: JSON.parse(String(row['topics'])) as Record<string, number>,
+    sunElevationDegrees: typeof row['sun_elevation_degrees'] === 'number' ? row['sun_elevation_degrees'] : null,
+    ...toCircumstances(row),
+  };
+}
+
+function toCircumstances(row: Row): FilterableCircumstances {
+  return {
+    weather: String(row['weather']),
+    placeClass: String(row['place_class']),
+    timeOfDay: String(row['time_of_day']),
+    firmware: String(row['firmware']),
+    models: JSON.parse(String(row['models'])) as Record<string, string>,
+    operator: String(row['operator']),
+    consent: String(row['consent']),
+    consentScope: JSON.parse(String(row['consent_scope'])) as string[],
+    consentExpiresAt: String(row['consent_expires_at']),
+    licence: String(row['licence']),
+    licenceScope: JSON.parse(String(row['licence_scope'])) as string[],
+    licenceExpiresAt: String(row['licence_expires_at']),
+    synthetic: row['synthetic'] === true,
+    generator: String(row['generator']),
   };
 }
 

@@ -11,7 +11,8 @@ const GIB = 1024 * MIB;
 
 const Limits = z
   .strictObject({
-    recordingBytesMax: bytes.default(2 * GIB).describe('largest recording accepted by upload or import, bytes'),
+    recordingBytesMax: bytes.default(2 * GIB).describe('largest recording accepted from a vehicle, bytes'),
+    importBytesMax: bytes.default(64 * GIB).describe('largest recording accepted by import, bytes'),
     uplinkBytesMax: bytes
       .default(8 * GIB)
       .describe('chunks and manifests that wait for ingest; above it a vehicle must wait, bytes'),
@@ -59,6 +60,12 @@ export const ControlPlaneConfig = z.strictObject({
     address: z.string().min(1).describe('host:port of the Temporal server'),
     namespace: z.string().min(1).default('default').describe('Temporal namespace'),
     taskQueue: z.string().min(1).default('fleetloop').describe('Temporal task queue of the workers'),
+    activitiesAtOnce: z
+      .int()
+      .min(1)
+      .max(1_000)
+      .default(32)
+      .describe('steps of workflows that this process works on at once'),
   }),
   mlflow: z.strictObject({ url: z.string().nullable().describe('address of the MLflow server; null runs without') }),
   python: z.string().min(1).describe('Python interpreter with the packages of the reference trainer'),
@@ -68,6 +75,11 @@ export const ControlPlaneConfig = z.strictObject({
     .optional()
     .describe('folder with one folder per trainer; absent: the trainers that come with the control plane'),
   dataDir: z.string().min(1).describe('folder for blobs, projections, staging, telemetry and keys'),
+  instance: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,31}$/)
+    .optional()
+    .describe('tells several processes of the same roles over one dataDir apart; each keeps a projection of its own'),
   workflowBundleDir: z
     .string()
     .min(1)
@@ -81,6 +93,35 @@ export const ControlPlaneConfig = z.strictObject({
     .prefault({}),
   tokens: z.record(z.string().min(8), z.string().min(1).max(128)).describe('bearer token to the actor who holds it'),
   limits: Limits,
+  ledger: z
+    .strictObject({
+      checkpointEntriesMax: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(100)
+        .describe('a checkpoint is signed after so many new entries …'),
+      checkpointIntervalMs: z
+        .int()
+        .min(10)
+        .max(3_600_000)
+        .default(2_000)
+        .describe('… or so long after the first one that none covers, whichever comes first'),
+    })
+    .prefault({}),
+  import: z
+    .strictObject({
+      roots: z
+        .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/), z.string().startsWith('/'))
+        .default({})
+        .describe('folders whose files may be imported where they lie: name to absolute path'),
+    })
+    .prefault({}),
+  standard: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('quality standard that recordings are held against (JSON file); absent: the one of the control plane'),
   logLevel: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')

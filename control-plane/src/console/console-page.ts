@@ -25,7 +25,7 @@ const SCRIPT = `
       const slot = reported?.model.slots.find((each) => each.slot === reported.model.activeSlot);
       return { vehicle: v.vehicleId, hardware: v.hardwareRevision, place: v.place, 'to upload': reported?.uplink.spooled, verified: reported?.uplink.verified, bundle: short(slot?.bundle), variant: slot?.variant, state: slot?.state };
     }],
-    ['Recordings', '/v1/recordings?limit=20', 'recordings', (r) => ({ recording: short(r.recording), vehicle: r.vehicle, session: r.session, source: r.source, label: r.label, seconds: r.durationSeconds.toFixed(1), bytes: r.sizeBytes })],
+    ['Recordings', '/v1/recordings?limit=20', 'recordings', (r) => ({ recording: short(r.recording), vehicle: r.vehicle, session: r.session, source: r.source, label: r.label, circumstances: [r.timeOfDay, r.weather, r.placeClass, r.synthetic ? 'made by ' + r.generator : ''].filter(Boolean).join(', '), seconds: r.durationSeconds.toFixed(1), bytes: r.sizeBytes })],
     ['Datasets', '/v1/datasets', 'datasets', (d) => ({ dataset: d.dataset + '/' + d.version, digest: short(d.digest), recordings: d.document?.recordings?.length ?? d.recordings })],
     ['Gates', '/v1/gates', 'gates', (g) => ({ model: g.modelName + '@' + g.modelVersion, verdict: g.result.verdict, overall: g.result.overall.toFixed(3), 'decided by': g.result.decidedBy })],
     ['Rollouts', '/v1/rollouts', 'rollouts', (r) => ({ rollout: r.rolloutId, phase: r.phase, updated: r.finished?.updated.join(' ') ?? '–', 'rolled back': r.finished?.rolledBack.join(' ') ?? '–' })],

@@ -1,4 +1,5 @@
 /** Why: a dataset is selected from what the ledger accepted and labelled; this is that view of it. */
+import { filterableCircumstances } from '@fleetloop/schemas';
 import type { CatalogueRecording } from '@fleetloop/workflows';
 import type { Projection } from '../ports.ts';
 
@@ -19,6 +20,7 @@ export async function catalogueRecordings(projection: Projection): Promise<reado
       label: labels.get(body.recording) ?? null,
       durationSeconds: Number(BigInt(body.endNs) - BigInt(body.startNs)) / 1e9,
       attributes: session.attributes,
+      ...filterableCircumstances(body.metadata, body.timeOfDay),
     });
   }
   return [...recordings.values()];

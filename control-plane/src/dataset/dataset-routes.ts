@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { actorOf, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import { startWorkflow } from '../workflow/start-workflow.ts';
 import { findDataset, frozenVersions, type FrozenVersion } from './frozen-datasets.ts';
 
@@ -25,15 +26,18 @@ export function registerDatasetRoutes(app: FastifyInstance, context: ControlPlan
         await startWorkflow(temporal, 'freezeDataset', { workflowId, taskQueue: config.temporal.taskQueue, input }),
       );
   });
-  app.get('/v1/datasets', async () => ({ datasets: (await frozenVersions(projection)).map(summaryOf) }));
+  app.get('/v1/datasets', async (request) => ({
+    datasets: (await frozenVersions(await projectionFor(projection, request.query))).map(summaryOf),
+  }));
   app.get('/v1/datasets/diff', async (request) => {
     const { from, to } = parseRequest(DiffQuery, request.query, 'query');
-    const [before, after] = [await findDataset(projection, from), await findDataset(projection, to)];
+    const view = await projectionFor(projection, request.query);
+    const [before, after] = [await findDataset(view, from), await findDataset(view, to)];
     return diffDatasets(before.document, after.document);
   });
   app.get('/v1/datasets/:dataset/:version', async (request) => {
     const { dataset, version } = parseRequest(Path, request.params, 'path');
-    const found = await findDataset(projection, `${dataset}/${version}`);
+    const found = await findDataset(await projectionFor(projection, request.query), `${dataset}/${version}`);
     return { ...summaryOf(found), document: found.document };
   });
 }

@@ -1,5 +1,5 @@
 /** `fleetloop vehicle`: the vehicles, what one says of itself, and why it did or did not do something. */
-import { FleetError } from '@fleetloop/schemas';
+import { FleetError, statusText } from '@fleetloop/schemas';
 import { Argument, Command } from 'commander';
 import type { FleetIo, JsonOption } from '../api/fleet-io.ts';
 import { renderTable } from '../api/text-table.ts';
@@ -21,7 +21,7 @@ export function vehicleCommand(io: FleetIo): Command {
   command
     .command('status <vehicle>')
     .description('ask a vehicle how it is')
-    .option('--json', 'print the answer on one line')
+    .option('--json', 'print all that it says, on one line')
     .action(async (vehicle: string, { json }: JsonOption) => explain(io, { vehicle, what: 'status' }, json));
   command
     .command('why <vehicle>')
@@ -65,8 +65,10 @@ async function explain(
   }
 }
 
-/** The conclusion where the vehicle has drawn one, else all that it says. */
+/** A status as the agent itself shows it, the conclusion where the vehicle has drawn one, else all that it says. */
 function textOf(answer: unknown): string {
+  const status = statusText(answer);
+  if (status !== undefined) return status.trimEnd();
   const drawn = typeof answer === 'object' && answer !== null && 'conclusion' in answer ? answer.conclusion : undefined;
   return Array.isArray(drawn) ? drawn.map(String).join('\n') : JSON.stringify(answer, null, 2);
 }

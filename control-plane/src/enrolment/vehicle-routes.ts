@@ -2,6 +2,7 @@
 import { type DesiredState, FleetError, parseVehicleId, type ReportedState } from '@fleetloop/schemas';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { clientGone } from '../api/client-gone.ts';
 import { actorOf, PageQuery, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import type { Row } from '../ports.ts';
@@ -56,7 +57,7 @@ export function registerVehicleRoutes(app: FastifyInstance, context: VehicleRout
   app.post('/v1/vehicles', async (request, reply) => {
     const body = parseRequest(VehicleBody, request.body);
     const { jwt, sequence, isNew } = await enrolVehicle(body, actorOf(request), context);
-    await context.projection.waitFor(sequence, request.signal);
+    await context.projection.waitFor(sequence, clientGone(reply));
     const { director, image } = context.keys;
     return reply
       .code(isNew ? 201 : 200)
@@ -88,18 +89,18 @@ export function registerVehicleRoutes(app: FastifyInstance, context: VehicleRout
 }
 
 function registerKeyRoutes(app: FastifyInstance, context: VehicleRouteParts): void {
-  app.post('/v1/vehicles/:vehicleId/revoke', async (request) => {
+  app.post('/v1/vehicles/:vehicleId/revoke', async (request, reply) => {
     const vehicleId = parseVehicleId(parseRequest(VehiclePath, request.params, 'path').vehicleId);
     const { reason } = parseRequest(RevokeBody, request.body);
     const { sequence, isCut } = await revokeVehicle({ vehicleId, reason, actor: actorOf(request) }, context);
-    await context.projection.waitFor(sequence, request.signal);
+    await context.projection.waitFor(sequence, clientGone(reply));
     return { sequence, isCut };
   });
-  app.post('/v1/vehicles/:vehicleId/renew', async (request) => {
+  app.post('/v1/vehicles/:vehicleId/renew', async (request, reply) => {
     const vehicleId = parseVehicleId(parseRequest(VehiclePath, request.params, 'path').vehicleId);
     const body = parseRequest(RenewBody, request.body);
     const { jwt, sequence } = await renewVehicle({ vehicleId, ...body, actor: actorOf(request) }, context);
-    await context.projection.waitFor(sequence, request.signal);
+    await context.projection.waitFor(sequence, clientGone(reply));
     return { jwt, sequence };
   });
 }

@@ -6,12 +6,17 @@ import type { Readable } from 'node:stream';
 import { type Digest, type FeatureSet, FleetError, type SourceMessage } from '@fleetloop/schemas';
 import { readRecording } from '@fleetloop/schemas/recording';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type { FeatureBatch, FeatureRow } from '../ports.ts';
-import { compileFeatureSql, featureColumn } from './feature-sql.ts';
+import { historyMs, isSessionWindow } from '@fleetloop/schemas/features';
+import type { BatchOptions, FeatureBatch, FeatureRow } from '../ports.ts';
+import { checkValues } from './feature-parquet.ts';
+import { compileFeatureSql } from './feature-sql.ts';
+import { featureColumn } from './series-plan.ts';
 import { SampleTable } from './sample-table.ts';
 
 /** Rows from which on a sample table takes no further recording: they are the memory of a window query. */
 export const ROWS_PER_PASS_MAX = 100_000;
+/** Most rows of one query, a message counted once for each window that it is in. */
+export const WINDOW_ROWS_MAX = 1_000_000_000;
 /** Most recordings in one call. */
 export const RECORDINGS_MAX = 100_000;
 /**
@@ -32,12 +37,13 @@ export async function createFeatureBatch(blobs: RecordingBlobs): Promise<Feature
 /** Computes the features of messages in memory: what parity is checked against. */
 export async function computeFromMessages(
   featureSet: FeatureSet,
-  messages: Iterable<SourceMessage>,
+  messages: AsyncIterable<SourceMessage> | Iterable<SourceMessage>,
+  options: BatchOptions = {},
 ): Promise<readonly FeatureRow[]> {
   const instance = await DuckDBInstance.create(':memory:', DUCKDB_OPTIONS);
   const batch = new DuckDbFeatureBatch(instance, async () => messages);
   try {
-    return await batch.compute('' as Digest, featureSet);
+    return await batch.compute('' as Digest, featureSet, options);
   } finally {
     batch.close();
   }
@@ -55,13 +61,14 @@ class DuckDbFeatureBatch implements FeatureBatch {
     this.#openMessages = openMessages;
   }
 
-  async compute(recording: Digest, featureSet: FeatureSet): Promise<readonly FeatureRow[]> {
-    return (await this.computeMany([recording], featureSet)).get(recording) ?? [];
+  async compute(recording: Digest, featureSet: FeatureSet, options: BatchOptions = {}): Promise<readonly FeatureRow[]> {
+    return (await this.computeMany([recording], featureSet, options)).get(recording) ?? [];
   }
 
   async computeMany(
     recordings: readonly Digest[],
     featureSet: FeatureSet,
+    { signal }: BatchOptions = {},
   ): Promise<ReadonlyMap<Digest, readonly FeatureRow[]>> {
     if (recordings.length > RECORDINGS_MAX) {
       throw new FleetError(
@@ -73,10 +80,19 @@ class DuckDbFeatureBatch implements FeatureBatch {
     const queue = [...rows.keys()];
     // A connection of its own: temporary tables are per connection, so that concurrent calls do not meet.
     const connection = await this.#instance.connect();
+    const interrupt = (): void => connection.interrupt();
+    signal?.addEventListener('abort', interrupt, { once: true });
     try {
       let done = 0;
-      while (done < queue.length) done += await this.#pass(connection, queue.slice(done), featureSet, rows);
+      while (done < queue.length) {
+        signal?.throwIfAborted();
+        done += await this.#pass(connection, queue.slice(done), featureSet, rows);
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
     } finally {
+      signal?.removeEventListener('abort', interrupt);
       connection.closeSync();
     }
     return rows;
@@ -104,7 +120,9 @@ class DuckDbFeatureBatch implements FeatureBatch {
         if (appended >= ROWS_PER_PASS_MAX) break;
       }
       table.flush();
+      checkExpansion(featureSet, appended);
       const result = await connection.runAndReadAll(compileFeatureSql(featureSet, table.name));
+      checkValues(featureSet, result.currentRowCount);
       for (const row of result.getRowObjectsJS()) {
         const digest = queue[Number(row['recording'])];
         if (digest !== undefined) target.get(digest)?.push(toFeatureRow(row, featureSet));
@@ -128,12 +146,27 @@ class DuckDbFeatureBatch implements FeatureBatch {
   }
 }
 
+/** @throws FleetError FEATURE_LIMIT when each sample is part of so many windows that the query would not end */
+function checkExpansion(featureSet: FeatureSet, rows: number): void {
+  const { window } = featureSet;
+  const windowsPerRow = isSessionWindow(window)
+    ? 1
+    : Math.ceil((window.lengthMs + historyMs(featureSet)) / window.hopMs);
+  if (rows * windowsPerRow <= WINDOW_ROWS_MAX) return;
+  throw new FleetError(
+    'FEATURE_LIMIT',
+    `${rows} messages in ${windowsPerRow} windows each are more than ${WINDOW_ROWS_MAX}: cut the recording, or raise hopMs of ${featureSet.name}`,
+  );
+}
+
 function toFeatureRow(row: Readonly<Record<string, unknown>>, featureSet: FeatureSet): FeatureRow {
-  const windowStartNs = BigInt(row['window_start_ns'] as bigint);
   return {
-    windowStartNs,
-    windowEndNs: windowStartNs + BigInt(featureSet.window.lengthMs) * 1_000_000n,
-    values: featureSet.features.map((_, index) => Number(row[featureColumn(index)])),
+    windowStartNs: BigInt(row['window_start_ns'] as bigint),
+    windowEndNs: BigInt(row['window_end_ns'] as bigint),
+    values: featureSet.features.map((_, index) => {
+      const value = row[featureColumn(index)];
+      return value === null ? Number.NaN : Number(value);
+    }),
   };
 }
 

@@ -1,50 +1,91 @@
-/** /v1/feature-sets: register a feature set, and list them. */
-import { type Digest, type FeatureSet, FleetError, type JsonValue, parseFeatureSet } from '@fleetloop/schemas';
-import { digestOfDocument } from '@fleetloop/schemas/crypto';
+/** /v1/feature-sets: propose, validate, activate and deprecate a feature set, list them, and show one with what uses it. */
+import { FleetError } from '@fleetloop/schemas';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { clientGone } from '../api/client-gone.ts';
 import { actorOf, parseRequest } from '../api/request.ts';
-import type { Ledger, Projection } from '../ports.ts';
-import { digestKey, recordFacts } from '../workflow/record-facts.ts';
+import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
+import {
+  findRegistered,
+  listFeatureSets,
+  readFeatureSetVersion,
+  type RegisteredFeatureSet,
+} from './feature-registry.ts';
+import { activateFeatureSet, deprecateFeatureSet, proposeFeatureSet } from './feature-steps.ts';
+import { usedBy } from './used-by.ts';
+import { VALIDATION_RECORDINGS_MAX, validateFeatureSet } from './validate-feature-set.ts';
 
-const FeatureSetBody = z.strictObject({ document: z.unknown() });
+const reason = z.string().min(1).max(4_000);
+const ProposeBody = z.strictObject({ document: z.unknown(), reason: reason.optional() });
+const ValidateBody = z.strictObject({
+  recordings: z.array(z.string().max(80)).min(1).max(VALIDATION_RECORDINGS_MAX),
+  reason,
+});
+const ActivateBody = z.strictObject({ reason });
+const DeprecateBody = z.strictObject({ reason, successor: z.string().min(1).max(128).nullable().default(null) });
+const ListQuery = z.object({ name: z.string().max(64).optional() });
+const Path = z.object({ name: z.string().max(64), version: z.coerce.number().int().min(1) });
+const Reference = z.object({ reference: z.string().min(1).max(128) });
 
-type Stores = { readonly ledger: Ledger; readonly projection: Projection };
+export type FeatureSetContext = Pick<ControlPlane, 'ledger' | 'projection' | 'blobs' | 'config'>;
 
-export function registerFeatureRoutes(app: FastifyInstance, context: Stores): void {
+export function registerFeatureRoutes(app: FastifyInstance, context: FeatureSetContext): void {
+  app.get('/v1/feature-sets', async (request) => {
+    const { name } = parseRequest(ListQuery, request.query, 'query');
+    const view = await projectionFor(context.projection, request.query);
+    return { featureSets: (await listFeatureSets(view, name)).map(outline) };
+  });
+  app.get('/v1/feature-sets/:reference', async (request) => {
+    const view = await projectionFor(context.projection, request.query);
+    const found = await findRegistered(view, parseRequest(Reference, request.params, 'path').reference);
+    return { ...outline(found), steps: found.steps, usedBy: await usedBy(view, found) };
+  });
+  app.get('/v1/feature-sets/:name/:version', async (request) => {
+    const view = await projectionFor(context.projection, request.query);
+    const found = await readFeatureSetVersion(view, parseRequest(Path, request.params, 'path'));
+    return { ...outline(found), steps: found.steps, usedBy: await usedBy(view, found) };
+  });
+  registerStepRoutes(app, context);
+}
+
+function registerStepRoutes(app: FastifyInstance, context: FeatureSetContext): void {
   app.post('/v1/feature-sets', async (request, reply) => {
-    const { document } = parseRequest(FeatureSetBody, request.body);
-    const { digest, featureSet, isNew } = await registerFeatureSet({ document, actor: actorOf(request) }, context);
+    const { document, reason: why } = parseRequest(ProposeBody, request.body);
+    const asked = { document, actor: actorOf(request), ...(why === undefined ? {} : { reason: why }) };
+    const { digest, featureSet, isNew } = await proposeFeatureSet(asked, context);
     return reply.code(isNew ? 201 : 200).send({ digest, name: featureSet.name, version: featureSet.version });
   });
-  app.get('/v1/feature-sets', async () => {
-    const facts = await context.projection.facts('feature_set.registered');
-    return { featureSets: facts.map(({ body, at, actor }) => ({ ...body, at, actor })) };
+  app.post('/v1/feature-sets/:name/:version/validate', async (request, reply) => {
+    const asked = {
+      ...parseRequest(Path, request.params, 'path'),
+      ...parseRequest(ValidateBody, request.body),
+      actor: actorOf(request),
+      actors: Object.values(context.config.tokens),
+      today: new Date().toISOString().slice(0, 'YYYY-MM-DD'.length),
+    };
+    return standing(await validateFeatureSet(asked, context, clientGone(reply)));
+  });
+  app.post('/v1/feature-sets/:name/:version/activate', async (request) => {
+    const id = parseRequest(Path, request.params, 'path');
+    const { reason: why } = parseRequest(ActivateBody, request.body);
+    return standing(await activateFeatureSet({ ...id, reason: why, actor: actorOf(request) }, context));
+  });
+  app.post('/v1/feature-sets/:name/:version/deprecate', async (request) => {
+    const id = parseRequest(Path, request.params, 'path');
+    const { reason: why, successor } = parseRequest(DeprecateBody, request.body);
+    return standing(await deprecateFeatureSet({ ...id, reason: why, successor, actor: actorOf(request) }, context));
   });
 }
 
-/**
- * Records a feature set once; the same document again changes nothing.
- * @throws FleetError FEATURE_SET_INVALID for a malformed document, or a version that is registered with other content
- */
-export async function registerFeatureSet(
-  request: { readonly document: unknown; readonly actor: string },
-  stores: Stores,
-): Promise<{ readonly digest: Digest; readonly featureSet: FeatureSet; readonly isNew: boolean }> {
-  const featureSet = parseFeatureSet(request.document);
-  const digest = digestOfDocument(featureSet as JsonValue);
-  const key = `${featureSet.name}-${featureSet.version}`;
-  await stores.projection.waitFor(await stores.ledger.lastSequenceOf(`feature_set.${key}`));
-  const [known] = await stores.projection.facts('feature_set.registered', { key });
-  if (known !== undefined && known.body.digest !== digest) {
-    throw new FleetError(
-      'FEATURE_SET_INVALID',
-      `version ${featureSet.version} of ${featureSet.name} is registered as ${digestKey(known.body.digest).slice(0, 12)} with other content: raise the version`,
-    );
-  }
-  const body = { digest, featureSet };
-  const isNew = await recordFacts(stores, [
-    { kind: 'feature_set.registered', key, actor: request.actor, evidence: [digest], body },
-  ]);
-  return { digest, featureSet, isNew };
+/** What a listing says; `actor` is who proposed it. */
+function outline({ digest, name, version, state, at, proposer, featureSet }: RegisteredFeatureSet): object {
+  return { digest, name, version, state, at, actor: proposer, featureSet };
+}
+
+/** How a version stands after a step. */
+function standing({ digest, name, version, state, steps }: RegisteredFeatureSet): object {
+  const last = steps.at(-1);
+  if (last === undefined) throw new FleetError('INTERNAL_UNEXPECTED', `${name}@${version} has no history`);
+  return { digest, name, version, state, step: last };
 }

@@ -1,130 +1,114 @@
-// Why this file exists: the batch engine of a feature set is one SQL query, compiled from the same data as the vehicle's engine.
-import { assertNever, type FeatureSet, type Transform, ZERO_BAND_SHARE } from '@fleetloop/schemas';
-
-/** Columns of the samples table: recording INTEGER, ordinal INTEGER, log_time_ns BIGINT, s0 … DOUBLE (one per signal, NULL if missing). */
-export const SAMPLES_COLUMNS = ['recording', 'ordinal', 'log_time_ns'] as const;
-const NS_PER_MS = 1_000_000n;
-
-/** Column of the signal at `index` of the feature set. */
-export const signalColumn = (index: number): string => `s${index}`;
-
-/** Column of the feature at `index` in the result. */
-export const featureColumn = (index: number): string => `f${index}`;
+/** The batch engine of a feature set is one SQL query, compiled from the same data as the vehicle's engine. */
+import type { FeatureSet } from '@fleetloop/schemas';
+import type { FeatureDefinition } from '@fleetloop/schemas/features';
+import { encodingSql } from './encoding-sql.ts';
+import { correlationSql, lagSql, partnerColumns, seenColumns, seriesSql } from './relation-sql.ts';
+import { featureColumn, planSeries, type SeriesPlan, seriesNamed } from './series-plan.ts';
+import { double, usable } from './sql-text.ts';
+import { isSigned, orderedColumns, SECONDS, transformSql } from './transform-sql.ts';
+import { windowedSql } from './window-sql.ts';
 
 /**
- * Compiles a feature set to one query over `table`. Result: recording, window_start_ns (BIGINT), f0 … in the set's order; one row
- * per window in which each signal has its least number of samples, by recording and time.
+ * Compiles a feature set to one query over `table`. Result: recording, window_start_ns, window_end_ns (BIGINT), f0 … in the set's order
+ * (NULL for missing); one row per window in which each signal has its least number of samples, by recording and time.
  */
 export function compileFeatureSql(featureSet: FeatureSet, table: string): string {
-  const hopNs = BigInt(featureSet.window.hopMs) * NS_PER_MS;
-  const lengthNs = BigInt(featureSet.window.lengthMs) * NS_PER_MS;
-  const series = planSeries(featureSet);
-  const features = featureSet.features.map((feature, index) => {
-    const column = series.find((entry) => entry.name === feature.input)?.column ?? '';
-    return `${transformSql(feature.transform, column)} AS ${featureColumn(index)}`;
+  const plan = planSeries(featureSet);
+  const expressions = [
+    ...windowedSql(featureSet, plan, table),
+    ...rowsSql(featureSet, plan),
+    ...featureSet.features.flatMap((feature, index) =>
+      feature.transform === 'lag' ? lagSql(feature, index, plan) : [],
+    ),
+    groupedSql(featureSet, plan),
+    ...encodedSql(featureSet),
+  ];
+  const columns = featureSet.features.map(
+    (feature, index) => `${otherwiseSql(feature, index)} AS ${featureColumn(index)}`,
+  );
+  const required = featureSet.features.flatMap((feature, index) =>
+    feature.otherwise === undefined ? [`${usable(featureColumn(index))} IS NOT NULL`] : [],
+  );
+  return `WITH ${expressions.join(',\n')}
+SELECT recording, start_ns::BIGINT AS window_start_ns, end_ns::BIGINT AS window_end_ns, ${columns.join(', ')}
+FROM ${lastEncoding(featureSet)}
+${required.length === 0 ? '' : `WHERE ${required.join(' AND ')}`}
+ORDER BY recording, window_start_ns`;
+}
+
+/** The rows of each window in order, with the columns that aggregates read. */
+function rowsSql(featureSet: FeatureSet, plan: SeriesPlan): readonly string[] {
+  const seen = seenColumns(plan);
+  const columns = plan.series.map((entry) => `${seriesSql(entry, plan)} AS ${entry.column}`);
+  const partners = partnerColumns(featureSet.features, plan);
+  const ordered = plan.series.flatMap(orderedColumns);
+  const signed = plan.series.filter(isSigned);
+  const former = signed.map(
+    ({ column }) =>
+      `lag(${column}_sign IGNORE NULLS) OVER (PARTITION BY recording, k ORDER BY t, ordinal) AS ${column}_former`,
+  );
+  return [
+    `seen AS (SELECT *${seen.map((sql) => `, ${sql}`).join('')} FROM windowed)`,
+    `series AS (SELECT *, ${[...columns, ...partners, `${SECONDS} AS seconds`].join(', ')} FROM seen)`,
+    `ordered AS (
+  SELECT *${ordered.map((sql) => `, ${sql}`).join('')}${isPositioned(featureSet) ? ', row_number() OVER w AS position' : ''}
+  FROM series
+  WINDOW w AS (PARTITION BY recording, k ORDER BY t, ordinal), whole AS (PARTITION BY recording, k))`,
+    `signed AS (SELECT *${former.map((sql) => `, ${sql}`).join('')} FROM ordered)`,
+  ];
+}
+
+function isPositioned(featureSet: FeatureSet): boolean {
+  return featureSet.features.some(({ transform }) => transform === 'last' || transform === 'rate_of_change');
+}
+
+function groupedSql(featureSet: FeatureSet, plan: SeriesPlan): string {
+  const lags = featureSet.features.flatMap((feature, index) => (feature.transform === 'lag' ? [index] : []));
+  const features = featureSet.features.flatMap((feature, index) => {
+    if (feature.transform === 'lag') return [];
+    const sql =
+      feature.transform === 'correlation'
+        ? correlationSql(feature, index, plan)
+        : transformSql(feature, seriesNamed(plan, feature.input));
+    return [`${sql} AS ${featureColumn(index)}`];
   });
-  const columns = series.map((entry) => entry.column).join(', ');
-  const paired = series.filter((entry) => entry.uses.has('mad')).map((entry) => previousOf(entry.column));
-  const signed = series.filter((entry) => entry.uses.has('zero_crossings'));
-  return `
-WITH series AS (
-  SELECT recording, ordinal, log_time_ns, ${series.map((entry) => `${entry.sql} AS ${entry.column}`).join(', ')},
-    max(log_time_ns) OVER (PARTITION BY recording ORDER BY ordinal ROWS UNBOUNDED PRECEDING) AS watermark_ns
-  FROM ${table}
-), windowed AS (
-  -- A sample is in window k unless a message before it had already closed k.
-  SELECT recording, k, ordinal, ${columns}
-  FROM series, unnest(range(${floorDivide(`log_time_ns - ${lengthNs}`, hopNs)} + 1, ${floorDivide('log_time_ns', hopNs)} + 1)) AS windows(k)
-  WHERE watermark_ns < k * ${hopNs} + ${lengthNs}
-), paired AS (
-  SELECT *${[...paired, ...signed.map((entry) => signOf(entry.column))].map((sql) => `, ${sql}`).join('')}
-  FROM windowed
-  WINDOW w AS (PARTITION BY recording, k ORDER BY ordinal), whole AS (PARTITION BY recording, k)
-), signed AS (
-  SELECT *${signed.map((entry) => `, lag(${entry.column}_sign IGNORE NULLS) OVER (PARTITION BY recording, k ORDER BY ordinal) AS ${entry.column}_former`).join('')}
-  FROM paired
-)
-SELECT recording, (k * ${hopNs})::BIGINT AS window_start_ns, ${features.join(', ')}
-FROM signed
-GROUP BY recording, k
-HAVING ${series.map((entry) => `count(${entry.column}) >= ${entry.samplesMin}`).join(' AND ')}
-ORDER BY recording, k`;
+  const enough = plan.series.flatMap(({ column, samplesMin, signal }) =>
+    samplesMin === 0 || signal?.fill?.kind === 'constant' ? [] : [`count(${column}) >= ${samplesMin}`],
+  );
+  const grouped = `SELECT recording, k, max(start_ns) AS start_ns, max(end_ns) AS end_ns${features.map((sql) => `, ${sql}`).join('')}
+  FROM signed
+  GROUP BY recording, k
+  HAVING ${['count(*) FILTER (WHERE t >= start_ns) > 0', ...enough].join(' AND ')}`;
+  if (lags.length === 0) return `grouped AS (\n  ${grouped})`;
+  const joins = lags.map((index) => `LEFT JOIN best${index} USING (recording, k)`);
+  const columns = lags.map((index) => `best${index}.lag_ms AS ${featureColumn(index)}`);
+  return `grouped AS (\n  SELECT own.*, ${columns.join(', ')} FROM (${grouped}) AS own ${joins.join(' ')})`;
 }
 
-type SeriesSql = {
-  readonly name: string;
-  readonly column: string;
-  readonly sql: string;
-  readonly samplesMin: number;
-  readonly uses: ReadonlySet<Transform>;
-};
-
-function planSeries(featureSet: FeatureSet): SeriesSql[] {
-  const usesOf = (name: string): ReadonlySet<Transform> =>
-    new Set(featureSet.features.filter((feature) => feature.input === name).map((feature) => feature.transform));
-  const signals = featureSet.signals.map((signal, index) => ({
-    name: signal.name,
-    column: `x${index}`,
-    sql: signalColumn(index),
-    samplesMin: signal.samplesMin,
-    uses: usesOf(signal.name),
-  }));
-  const derived = featureSet.derived.map((entry, index) => ({
-    name: entry.name,
-    column: `x${featureSet.signals.length + index}`,
-    sql: normSql(entry.of.map((part) => signalColumn(featureSet.signals.findIndex((signal) => signal.name === part)))),
-    samplesMin: 1,
-    uses: usesOf(entry.name),
-  }));
-  return [...signals, ...derived];
+/** One expression for each step, so that no step repeats the SQL of those before it. */
+function encodedSql(featureSet: FeatureSet): readonly string[] {
+  const steps = stepsMax(featureSet);
+  return Array.from({ length: steps }, (_, step) => {
+    const columns = featureSet.features.flatMap((feature, index) => {
+      const encoding = feature.encode?.[step];
+      return encoding === undefined
+        ? []
+        : [`${encodingSql(encoding, featureColumn(index))} AS ${featureColumn(index)}`];
+    });
+    return `encoded${step + 1} AS (SELECT * REPLACE (${columns.join(', ')}) FROM ${step === 0 ? 'grouped' : `encoded${step}`})`;
+  });
 }
 
-/** Same order of operations as the streaming engine: sum of squares from the left, then the root; overflow counts as missing. */
-function normSql(parts: readonly string[]): string {
-  const sum = parts.map((part) => `${part} * ${part}`).join(' + ');
-  return `CASE WHEN isfinite(${sum}) THEN sqrt(${sum}) END`;
+function lastEncoding(featureSet: FeatureSet): string {
+  const steps = stepsMax(featureSet);
+  return steps === 0 ? 'grouped' : `encoded${steps}`;
 }
 
-/** Division rounded down also for stamps before 1970. */
-function floorDivide(dividend: string, divisor: bigint): string {
-  return `((${dividend}) // ${divisor} - CASE WHEN (${dividend}) % ${divisor} < 0 THEN 1 ELSE 0 END)`;
+function stepsMax(featureSet: FeatureSet): number {
+  return Math.max(0, ...featureSet.features.map((feature) => feature.encode?.length ?? 0));
 }
 
-function previousOf(column: string): string {
-  return `lag(${column} IGNORE NULLS) OVER w AS ${column}_previous`;
-}
-
-/** Side of the mean; NULL inside the band around it and where there is no sample. */
-function signOf(column: string): string {
-  const deviation = `${column} - favg(${column}) OVER whole`;
-  const band = `(max(${column}) OVER whole - min(${column}) OVER whole) * ${ZERO_BAND_SHARE}::DOUBLE`;
-  return `CASE WHEN abs(${deviation}) > ${band} THEN sign(${deviation}) END AS ${column}_sign`;
-}
-
-/** favg and fsum are DuckDB's compensated (Kahan) forms; stddev_pop is Welford's. */
-function transformSql(transform: Transform, column: string): string {
-  switch (transform) {
-    case 'mean':
-      return `favg(${column})`;
-    case 'std':
-      return `stddev_pop(${column})`;
-    case 'range':
-      return `max(${column}) - min(${column})`;
-    case 'rms':
-      return `sqrt(favg(${column} * ${column}))`;
-    case 'mad':
-      return `coalesce(fsum(abs(${column} - ${column}_previous)) / nullif(count(${column}) - 1, 0), 0)`;
-    case 'min':
-      return `min(${column})`;
-    case 'max':
-      return `max(${column})`;
-    case 'last':
-      return `arg_max(${column}, ordinal) FILTER (WHERE ${column} IS NOT NULL)`;
-    case 'count':
-      return `count(${column})::DOUBLE`;
-    case 'zero_crossings':
-      return `(count(*) FILTER (WHERE ${column}_sign <> ${column}_former))::DOUBLE`;
-    default:
-      return assertNever(transform);
-  }
+function otherwiseSql(feature: FeatureDefinition, index: number): string {
+  const value = usable(featureColumn(index));
+  return typeof feature.otherwise === 'number' ? `coalesce(${value}, ${double(feature.otherwise)})` : value;
 }

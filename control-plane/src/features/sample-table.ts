@@ -1,22 +1,22 @@
 // Why this file exists: SQL needs the samples of many recordings in one table, and rows must get there without an object per cell.
 import {
-  bindChannel,
-  type ChannelBinding,
   FleetError,
   type FeatureSet,
   type SignalChannel,
   type SignalMessage,
   type SourceMessage,
 } from '@fleetloop/schemas';
+import { bindChannel, type ChannelBinding, SAMPLE_ABS_MAX } from '@fleetloop/schemas/features';
 import { BIGINT, DOUBLE, type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, INTEGER } from '@duckdb/node-api';
-import { SAMPLES_COLUMNS, signalColumn } from './feature-sql.ts';
+import { signalColumn } from './series-plan.ts';
+import { SAMPLES_COLUMNS } from './window-sql.ts';
 
 /** DuckDB's vector size: rows per appended chunk. */
 const CHUNK_ROWS = 2_048;
 /** Most messages of one recording that a table takes. */
 export const SAMPLES_PER_RECORDING_MAX = 50_000_000;
 
-/** One table of wide rows, a row per message that carries a signal of the set. Drop it by `close`. */
+/** One table of wide rows, a row per message that carries a sample of a signal of the set. Drop it by `close`. */
 export class SampleTable {
   readonly name: string;
   readonly #connection: DuckDBConnection;
@@ -30,16 +30,16 @@ export class SampleTable {
     this.#featureSet = featureSet;
     this.name = name;
     this.#appender = appender;
-    const types = [INTEGER, INTEGER, BIGINT, ...featureSet.signals.map(() => DOUBLE)];
+    const types = [INTEGER, INTEGER, BIGINT, BIGINT, ...featureSet.signals.map(() => DOUBLE)];
     this.#chunk = DuckDBDataChunk.create(types);
     this.#columns = types.map(() => []);
   }
 
   static async create(connection: DuckDBConnection, featureSet: FeatureSet, name: string): Promise<SampleTable> {
     const signals = featureSet.signals.map((_, index) => `${signalColumn(index)} DOUBLE`);
-    const [recording, ordinal, logTime] = SAMPLES_COLUMNS;
+    const [recording, ordinal, logTime, watermark] = SAMPLES_COLUMNS;
     await connection.run(
-      `CREATE TEMP TABLE ${name} (${recording} INTEGER, ${ordinal} INTEGER, ${logTime} BIGINT, ${signals.join(', ')})`,
+      `CREATE TEMP TABLE ${name} (${recording} INTEGER, ${ordinal} INTEGER, ${logTime} BIGINT, ${watermark} BIGINT, ${signals.join(', ')})`,
     );
     return new SampleTable(connection, featureSet, name, await connection.createAppender(name));
   }
@@ -53,6 +53,7 @@ export class SampleTable {
     // The first topic that carries a signal feeds it, as on the vehicle.
     const topics: (string | undefined)[] = this.#featureSet.signals.map(() => undefined);
     let ordinal = 0;
+    let watermarkNs: bigint | undefined;
     for await (const message of messages) {
       if (message.kind !== 'signal') continue;
       if (!bindings.has(message.channel)) bindings.set(message.channel, this.#bind(message.channel, topics));
@@ -61,10 +62,13 @@ export class SampleTable {
       if (ordinal === SAMPLES_PER_RECORDING_MAX) {
         throw new FleetError('INGEST_LIMIT', `a recording has more than ${SAMPLES_PER_RECORDING_MAX} messages: cut it`);
       }
-      this.#row(recording, ordinal, message, binding);
+      if (watermarkNs === undefined || message.logTimeNs > watermarkNs) watermarkNs = message.logTimeNs;
+      this.#row([recording, ordinal, message.logTimeNs, watermarkNs], message, binding);
       ordinal += 1;
     }
-    const missing = this.#featureSet.signals.filter((_, index) => topics[index] === undefined);
+    const missing = this.#featureSet.signals.filter(
+      (signal, index) => topics[index] === undefined && signal.fill?.kind !== 'constant',
+    );
     if (missing.length > 0) {
       throw new FleetError(
         'FEATURE_INPUT_MISSING',
@@ -93,16 +97,22 @@ export class SampleTable {
     return series === undefined || series.length === 0 ? undefined : { topic: channel.topic, series };
   }
 
-  #row(recording: number, ordinal: number, message: SignalMessage, binding: ChannelBinding): void {
+  /** A message without a usable sample moves the watermark and nothing else. */
+  #row(header: readonly (number | bigint)[], message: SignalMessage, binding: ChannelBinding): void {
     const columns = this.#columns;
-    columns[0]?.push(recording);
-    columns[1]?.push(ordinal);
-    columns[2]?.push(message.logTimeNs);
-    for (let index = 3; index < columns.length; index += 1) columns[index]?.push(null);
-    const row = (columns[0]?.length ?? 1) - 1;
+    const row = columns[0]?.length ?? 0;
+    let isUsed = false;
     for (const { series, parts } of binding.series) {
       const value = message.values[parts[0] as number] as number;
-      if (Number.isFinite(value)) (columns[3 + series] as (number | null)[])[row] = value;
+      if (!(Math.abs(value) <= SAMPLE_ABS_MAX)) continue;
+      (columns[header.length + series] as (number | null)[])[row] = value;
+      isUsed = true;
+    }
+    if (!isUsed) return;
+    header.forEach((value, index) => columns[index]?.push(value));
+    for (let index = header.length; index < columns.length; index += 1) {
+      const column = columns[index] as (number | null)[];
+      if (column.length === row) column.push(null);
     }
     if (row + 1 === CHUNK_ROWS) this.#appendChunk();
   }

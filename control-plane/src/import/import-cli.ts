@@ -1,112 +1,105 @@
-/** `fleetloop import`: brings test-drive runs into the catalogue, one by options or many by a specification file. */
+/** `fleetloop import`: brings test-drive runs into the catalogue, one by options or many by folders or a specification file. */
 import { dirname, resolve } from 'node:path';
 import { FleetError } from '@fleetloop/schemas';
-import type { Source } from '@fleetloop/schemas/source';
+import type { Mapping } from '@fleetloop/schemas/source';
 import { Command } from 'commander';
 import type { CommandIo } from '../ledger/command-io.ts';
-import type { ImportOutcome } from '../ingest/ports.ts';
-import { type ImportedRun, importRuns, type ImportReport } from './import-runs.ts';
-import { type ImportSpecification, planImport, type PlannedRun } from './import-plan.ts';
+import { type Folders, findRuns } from './find-runs.ts';
+import { addImportOptions, type ImportOptions, specificationOf } from './import-options.ts';
+import { ImportSpecification, planImport } from './import-plan.ts';
+import { ImportProgress, describeReport } from './import-progress.ts';
+import type { ImportDisk } from './import-run.ts';
+import { importRuns } from './import-runs.ts';
+import { type ImportClient, type SendParts, apiTarget } from './send-recording.ts';
+import { importOnServer } from './server-import.ts';
 
-type ImportOptions = {
-  readonly spec?: string;
-  readonly mapping?: string;
-  readonly vehicle?: string;
-  readonly hardware?: string;
-  readonly software?: string;
-  readonly label?: string;
-  readonly method?: string;
-  readonly attribute: readonly string[];
-  readonly json?: true;
-};
-
-/** What the command needs beside the API: the disk. */
-export type ImportIo = CommandIo & {
+/** What the command needs beside the API: the disk, and to know when it is interrupted. */
+export type ImportIo = Omit<CommandIo, 'client'> & {
+  readonly client: () => Promise<ImportClient>;
   readonly readText: (path: string) => Promise<string>;
-  readonly openRun: (run: PlannedRun) => Promise<Source>;
-  readonly send: (bytes: Uint8Array, query: Readonly<Record<string, string | undefined>>) => Promise<ImportOutcome>;
   /** Progress for the person who waits; not part of the answer. */
   readonly progress: (line: string) => void;
+  /** Aborts at Ctrl-C; asked for by commands that then have something to put away. */
+  readonly interruption: () => AbortSignal;
+  readonly openDisk: () => Promise<DiskAccess>;
+};
+
+export type DiskAccess = AsyncDisposable & {
+  readonly disk: ImportDisk;
+  readonly folders: Folders;
+  readonly loadMapping: (path: string) => Promise<Mapping>;
+  readonly read: SendParts['read'];
 };
 
 /** The command `import`. */
 export function importCommand(io: ImportIo): Command {
-  return new Command('import')
-    .description('bring runs of test drives into the catalogue, with label, vehicle and attributes')
-    .argument('[source...]', 'files of the runs (one each), or folders of arrays')
-    .option('--spec <file>', 'an import specification: many runs in one JSON file, instead of the options below')
-    .option('--mapping <file>', 'the mapping that says what the columns mean')
-    .option('--vehicle <id>', 'the vehicle that drove')
-    .option('--hardware <revision>', 'its hardware revision')
-    .option('--software <version>', 'its software version')
-    .option('--label <label>', 'label of all runs')
-    .option('--method <text>', 'how the label was found')
-    .option(
-      '--attribute <key=value>',
-      'an attribute of the sessions; may be given again',
-      (value: string, former: readonly string[]) => [...former, value],
-      [] as readonly string[],
-    )
-    .option('--json', 'print the report as JSON')
-    .action(async (sources: readonly string[], options: ImportOptions) => runImport(io, sources, options));
+  const command = new Command('import')
+    .description('bring runs of test drives into the catalogue, with label, vehicle, attributes and circumstances')
+    .argument('[source...]', 'files of the runs (one each), folders of arrays, or folders that hold runs')
+    .addHelpText(
+      'after',
+      '\nInterrupted or repeated, it goes on where it was: what is in the catalogue is not decoded again, a large upload continues.',
+    );
+  return addImportOptions(command).action(async (sources: readonly string[], options: ImportOptions) =>
+    options.root === undefined ? runImport(io, sources, options) : runOnServer(io, sources, options),
+  );
 }
 
 async function runImport(io: ImportIo, sources: readonly string[], options: ImportOptions): Promise<void> {
-  const runs =
-    options.spec === undefined
-      ? planImport(specificationOf(sources, options), process.cwd())
-      : await readPlan(io, options.spec);
-  const report = await importRuns(runs, {
-    open: io.openRun,
-    send: async (bytes, run) =>
-      io.send(bytes, { label: run.label, method: run.label === undefined ? undefined : run.method }),
-    onRun: (run) => io.progress(describeRun(run)),
-  });
-  io.print(options.json === true ? JSON.stringify(report, null, 2) : describeReport(report));
-  if (report.quarantined + report.failed > 0) io.answerNo();
-}
-
-async function readPlan(io: ImportIo, path: string): Promise<readonly PlannedRun[]> {
-  const text = await io.readText(path);
-  let document: unknown;
+  const { document, folder } = await readSpecification(io, sources, options);
+  const plan = planImport(document, folder);
+  const signal = io.interruption();
+  await using access = await io.openDisk();
+  const { disk, folders, loadMapping, read } = access;
+  const runs = await findRuns(plan, { folders, loadMapping, signal });
+  const progress = new ImportProgress(runs.length, io.progress, () => performance.now());
   try {
-    document = JSON.parse(text);
-  } catch (cause) {
-    throw new FleetError('IMPORT_INVALID', `${path} is not JSON`, { cause });
+    const report = await importRuns(runs, {
+      disk,
+      target: apiTarget({ client: io.client, read }),
+      signal,
+      onRun: (run) => progress.ended(run),
+      onStep: (run, step) => progress.step(run, step),
+    });
+    io.print(options.json === true ? JSON.stringify(report, null, 2) : describeReport(report));
+    if (report.quarantined + report.failed > 0) io.answerNo();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new FleetError(
+      'IMPORT_INTERRUPTED',
+      `${progress.endedRuns} of ${runs.length} runs were done when it was interrupted: repeat the command to go on`,
+    );
   }
-  return planImport(document, dirname(resolve(path)));
 }
 
-function specificationOf(sources: readonly string[], options: ImportOptions): ImportSpecification {
-  const { mapping, vehicle, hardware, software, label, method, attribute } = options;
-  return {
-    kind: 'import-specification',
-    mapping,
-    vehicle,
-    hardwareRevision: hardware,
-    softwareVersion: software,
-    label,
-    method,
-    attributes: Object.fromEntries(attribute.map(parseAttribute)),
-    runs: sources.map((source) => ({ source })),
-  };
+async function runOnServer(io: ImportIo, sources: readonly string[], options: ImportOptions): Promise<void> {
+  const { document } = await readSpecification(io, sources, options);
+  const parsed = ImportSpecification.safeParse(document);
+  if (!parsed.success) planImport(document, '/');
+  const answer = await importOnServer(io, {
+    root: options.root ?? '',
+    specification: document,
+    isDetached: options.detach === true,
+  });
+  if (answer === undefined) return;
+  io.print(options.json === true ? JSON.stringify(answer, null, 2) : describeReport(answer));
+  if (answer.quarantined + answer.failed > 0) io.answerNo();
 }
 
-function parseAttribute(text: string): readonly [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1) throw new FleetError('IMPORT_INVALID', `--attribute takes key=value, not ${JSON.stringify(text)}`);
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-
-function describeRun(run: ImportedRun): string {
-  if ('code' in run) return `${run.state} ${run.source}: ${run.code}: ${run.message}`;
-  return `${run.state} ${run.session}: ${run.messages} messages, ${run.sizeBytes} bytes${run.label === null ? '' : `, ${run.label}`}`;
-}
-
-function describeReport({ accepted, known, quarantined, failed, runs }: ImportReport): string {
-  const bad = runs.filter((run) => 'code' in run).map(describeRun);
-  return [
-    ...bad,
-    `${accepted} accepted, ${known} known before, ${quarantined} quarantined, ${failed} not readable`,
-  ].join('\n');
+async function readSpecification(
+  io: ImportIo,
+  sources: readonly string[],
+  options: ImportOptions,
+): Promise<{ readonly document: unknown; readonly folder: string }> {
+  if (options.spec === undefined) {
+    if (sources.length === 0)
+      throw new FleetError('IMPORT_INVALID', 'name what to import: files, folders, or --spec with a specification');
+    return { document: specificationOf(sources, options), folder: process.cwd() };
+  }
+  const text = await io.readText(options.spec);
+  try {
+    return { document: JSON.parse(text) as unknown, folder: dirname(resolve(options.spec)) };
+  } catch (cause) {
+    throw new FleetError('IMPORT_INVALID', `${options.spec} is not JSON`, { cause });
+  }
 }

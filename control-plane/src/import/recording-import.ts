@@ -1,94 +1,135 @@
-/** Takes whole recordings of test drives through the same checks as uploads, with their label in the same ledger batch. */
-import type { Digest } from '@fleetloop/schemas';
-import { FleetError } from '@fleetloop/schemas';
-import type { AcceptedRecordings } from '../ingest/accepted-recordings.ts';
-import { type Assembled, assembleRecording } from '../ingest/assemble.ts';
-import { acceptedFact, appendOnce, hexOf, labelFact, lastEntryOf } from '../ingest/facts.ts';
-import type { Assemblies, ImportOutcome, ImportRequest, Ingest } from '../ingest/ports.ts';
+/** Takes whole recordings of test drives through the same checks and commits as uploads, from a stream that may have been cut before. */
+import type { Readable } from 'node:stream';
+import { type Digest, FleetError } from '@fleetloop/schemas';
+import type { Assembled } from '../ingest/assemble.ts';
+import { KeyedTurns } from '../ingest/keyed-turns.ts';
+import type {
+  Assemblies,
+  ImportOutcome,
+  ImportRequest,
+  Ingest,
+  PartialUploads,
+  StreamAssembler,
+} from '../ingest/ports.ts';
+import { countFindings } from '../ingest/finding-counts.ts';
+import type { RecordingFiler } from '../ingest/recording-filer.ts';
 import { isRefusal, type Refusals } from '../ingest/refusal.ts';
-import type { BlobStore, Ledger } from '../ports.ts';
 
 export type RecordingImportParts = {
-  readonly ledger: Ledger;
-  readonly blobs: BlobStore;
   readonly assemblies: Assemblies;
+  readonly uploads: PartialUploads;
+  readonly assembler: StreamAssembler;
+  readonly filer: RecordingFiler;
   readonly refusals: Refusals;
-  readonly accepted: AcceptedRecordings;
   readonly recordingBytesMax: number;
 };
 
+type Upload = NonNullable<ImportRequest['upload']>;
+
 export class RecordingImport implements Ingest {
   readonly #parts: RecordingImportParts;
+  /** Two attempts at one upload must not write the same file. */
+  readonly #uploads = new KeyedTurns();
 
   constructor(parts: RecordingImportParts) {
     this.#parts = parts;
   }
 
   async import(request: ImportRequest): Promise<ImportOutcome> {
-    const { assemblies, recordingBytesMax } = this.#parts;
-    const assembly = await assemblies.open();
+    const { upload } = request;
+    if (upload === undefined) return this.#importWhole(request);
+    return this.#uploads.run(upload.recording, async () => this.#importUpload(request, upload));
+  }
+
+  async receivedBytes(recording: Digest): Promise<number> {
+    return this.#parts.uploads.receivedBytes(recording);
+  }
+
+  async #importWhole(request: ImportRequest): Promise<ImportOutcome> {
+    const assembly = await this.#parts.assemblies.open();
     try {
-      const assembled = await assembleRecording(limited(request.bytes, recordingBytesMax), assembly);
-      const { check, digest } = assembled;
-      if (check.kind === 'bad') {
-        await this.#refuse(assembled, check.error, { file: assembly.path, actor: request.actor });
-        throw check.error;
-      }
-      await this.#parts.blobs.adopt(assembly.path, digest, { isChecked: true });
-      return await this.#accept(request, { ...assembled, summary: check.summary });
+      const assembled = await this.#assemble(request.bytes, { path: assembly.path, keptBytes: 0 });
+      return await this.#settle(request, assembled, assembly.path);
     } finally {
       await assembly.discard();
     }
   }
 
-  async #accept(
-    request: ImportRequest,
-    recording: Assembled & { readonly summary: Parameters<typeof acceptedFact>[0]['summary'] },
-  ): Promise<ImportOutcome> {
-    const { ledger, accepted } = this.#parts;
-    const { digest, sizeBytes, summary } = recording;
-    const known = accepted.find(digest);
-    if (known !== undefined) return this.#labelKnown(request, digest, known.sequence);
-    const fact = acceptedFact({ digest, sizeBytes, summary, source: 'import', manifest: null, actor: request.actor });
-    const labels = request.label === undefined ? [] : [labelFact(digest, request.label, request.actor)];
-    const { sequence, lastSequence, isNew } = await appendOnce(ledger, [fact, ...labels]);
-    accepted.add(fact.body, sequence);
-    if (!isNew) return this.#labelKnown(request, digest, sequence);
-    return { recording: digest, sequence: lastSequence, isNew };
+  /** What arrived stays when the sender or this process goes away; it is removed when it was filed, refused or is of other bytes. */
+  async #importUpload(request: ImportRequest, { recording, fromByte }: Upload): Promise<ImportOutcome> {
+    const { uploads } = this.#parts;
+    const receivedBytes = await uploads.receivedBytes(recording);
+    if (fromByte > receivedBytes)
+      throw new FleetError(
+        'INGEST_UPLOAD_OFFSET',
+        `byte ${fromByte} of ${recording} was sent, but only ${receivedBytes} bytes have arrived: go on there`,
+        { details: { receivedBytes } },
+      );
+    const path = await uploads.open(recording);
+    const assembled = await this.#assemble(request.bytes, { path, keptBytes: fromByte });
+    try {
+      if (assembled.digest !== recording)
+        throw new FleetError(
+          'INGEST_RECORDING_DIGEST',
+          `the upload of ${recording} has the digest ${assembled.digest}: send it again from its first byte`,
+        );
+      const outcome = await this.#settle(request, assembled, path);
+      await uploads.remove(recording);
+      return outcome;
+    } catch (error) {
+      if (isRefusal(error)) await uploads.remove(recording);
+      throw error;
+    }
   }
 
-  /** A recording counts once; its label is a fact of its own and may still be new. */
-  async #labelKnown(request: ImportRequest, recording: Digest, sequence: number): Promise<ImportOutcome> {
-    if (request.label === undefined) return { recording, sequence, isNew: false };
-    const former = await lastEntryOf(this.#parts.ledger, `label.${hexOf(recording)}`);
-    if (former?.entry.kind === 'label.assigned' && former.entry.body.label === request.label.label) {
-      return { recording, sequence: former.sequence, isNew: false };
+  async #assemble(bytes: Readable, file: { readonly path: string; readonly keptBytes: number }): Promise<Assembled> {
+    const { assembler, recordingBytesMax } = this.#parts;
+    return assembler.assembleStream(limited(bytes, recordingBytesMax - file.keptBytes), file);
+  }
+
+  async #settle(request: ImportRequest, assembled: Assembled, path: string): Promise<ImportOutcome> {
+    const { check, digest, sizeBytes } = assembled;
+    const { actor, label, importKey } = request;
+    try {
+      if (check.kind === 'bad') throw check.error;
+      const { summary } = check;
+      const filed = await this.#parts.filer.file({
+        path,
+        digest,
+        sizeBytes,
+        summary,
+        source: 'import',
+        actor,
+        label,
+        importKey,
+      });
+      const { isNew, lastSequence } = filed;
+      const session = summary.metadata.session.name;
+      const findings = summary.report === undefined || !isNew ? {} : { findings: countFindings(summary.report) };
+      return {
+        recording: digest,
+        sequence: lastSequence,
+        isNew,
+        session,
+        messages: summary.messages,
+        sizeBytes,
+        ...findings,
+      };
+    } catch (error) {
+      if (isRefusal(error)) await this.#refuse(assembled, error, { file: path, actor });
+      throw error;
     }
-    const { sequences } = await this.#parts.ledger.append([labelFact(recording, request.label, request.actor)]);
-    return { recording, sequence: sequences[0] ?? sequence, isNew: false };
   }
 
   async #refuse(
-    assembled: Assembled,
-    error: FleetError,
+    { digest: recording, check }: Assembled,
+    { code, message }: FleetError,
     origin: { readonly file: string; readonly actor: string },
   ): Promise<void> {
-    if (!isRefusal(error)) return;
-    const { digest: recording } = assembled;
-    const reason = {
-      recording,
-      vehicleId: '',
-      eventId: '',
-      code: error.code,
-      message: error.message,
-      source: 'import',
-    } as const;
-    await this.#parts.refusals.record({
-      refused: recording,
-      reason,
-      evidence: { file: origin.file },
-      actor: origin.actor,
-    });
+    const vehicleId = check.kind === 'good' ? check.summary.metadata.vehicle.id : '';
+    const reason = { recording, vehicleId, eventId: '', code, message, source: 'import' } as const;
+    const evidence = { file: origin.file };
+    await this.#parts.refusals.record({ refused: recording, reason, evidence, actor: origin.actor });
   }
 }
 
@@ -96,7 +137,11 @@ async function* limited(bytes: AsyncIterable<Uint8Array>, sizeBytesMax: number):
   let size = 0;
   for await (const part of bytes) {
     size += part.length;
-    if (size > sizeBytesMax) throw new FleetError('INGEST_LIMIT', `the recording has more than ${sizeBytesMax} bytes`);
+    if (size > sizeBytesMax)
+      throw new FleetError(
+        'INGEST_LIMIT',
+        `the recording is longer than the ${sizeBytesMax} bytes that may still come`,
+      );
     yield part;
   }
 }

@@ -1,6 +1,6 @@
 /** Puts a recording together, hashes it and checks it in one pass over its bytes. */
 import { type Digest, FleetError } from '@fleetloop/schemas';
-import { checkRecording, type RecordingSummary } from './recording-check.ts';
+import { checkRecording, type RecordingSummary, type StandardCheck } from './recording-check.ts';
 
 /** Either a recording that holds, or why it does not; the assembled file stands in both cases. */
 export type Assembled = {
@@ -23,9 +23,13 @@ export type RecordingFile = {
  * end, so that its digest is known and quarantine has all of it.
  * @throws FleetError RECORD_WRITE (retryable) when reading or writing fails; whatever the source throws as FleetError
  */
-export async function assembleRecording(bytes: AsyncIterable<Uint8Array>, assembly: RecordingFile): Promise<Assembled> {
+export async function assembleRecording(
+  bytes: AsyncIterable<Uint8Array>,
+  assembly: RecordingFile,
+  standard?: StandardCheck,
+): Promise<Assembled> {
   const copy = new Copy(bytes, assembly);
-  const check = await checkRecording(copy.parts()).then(
+  const check = await checkRecording(copy.parts(), standard).then(
     (summary) => ({ kind: 'good', summary }) as const,
     // Failures of the disk are told apart below: whatever the check throws is about the bytes.
     (error: unknown) => ({ kind: 'bad', error: FleetError.from(error, 'INGEST_MCAP_INVALID') }) as const,

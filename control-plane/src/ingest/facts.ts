@@ -1,6 +1,8 @@
 /** The facts that ingest writes, and the ledger keys that make each of them happen once. */
 import { type Digest, entityOfKind, FleetError, type NewFact } from '@fleetloop/schemas';
 import type { Ledger, StoredEntry } from '../ports.ts';
+import { checkedBody } from '../quality/checked-fact.ts';
+import type { CheckReport } from '../quality/finding.ts';
 import type { QuarantineReason } from './ports.ts';
 import type { RecordingSummary } from './recording-check.ts';
 
@@ -16,10 +18,11 @@ export type AcceptedRecording = {
   readonly source: 'uplink' | 'import';
   readonly manifest: Digest | null;
   readonly actor: string;
+  readonly importKey: Digest | undefined;
 };
 
 export function acceptedFact(recording: AcceptedRecording): NewFact & { readonly kind: 'recording.accepted' } {
-  const { digest, sizeBytes, summary, source, manifest, actor } = recording;
+  const { digest, sizeBytes, summary, source, manifest, actor, importKey } = recording;
   return {
     kind: 'recording.accepted',
     key: hexOf(digest),
@@ -35,7 +38,25 @@ export function acceptedFact(recording: AcceptedRecording): NewFact & { readonly
       topics: summary.topics,
       metadata: summary.metadata,
       manifest,
+      ...(summary.timeOfDay === undefined ? {} : { timeOfDay: summary.timeOfDay }),
+      ...(importKey === undefined ? {} : { importKey }),
     },
+  };
+}
+
+/** Ingest itself is the actor: whoever brought the recording had no say in what was found. */
+export function checkedFact(check: {
+  readonly digest: Digest;
+  readonly checked: CheckReport;
+  readonly report: Digest;
+}): NewFact {
+  const { digest, checked, report } = check;
+  return {
+    kind: 'recording.checked',
+    key: hexOf(digest),
+    actor: INGEST_ACTOR,
+    evidence: [digest, report],
+    body: checkedBody(digest, checked, report),
   };
 }
 

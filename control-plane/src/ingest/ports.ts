@@ -10,7 +10,12 @@ export interface ChunkStaging {
   /** Sizes of the staged chunks in the given order, undefined where one is missing. */
   sizes(vehicleId: string, digests: readonly Digest[]): Promise<readonly (number | undefined)[]>;
   remove(vehicleId: string, digests: readonly Digest[]): Promise<void>;
+  /** Where staged chunks stand, in the given order. */
+  locate(vehicleId: string, digests: readonly Digest[]): Promise<readonly StagedPiece[]>;
 }
+
+/** Bytes of a file. */
+export type StagedPiece = { readonly path: string; readonly offset: number; readonly sizeBytes: number };
 
 /** A file that is being assembled; it becomes a blob or goes to quarantine. */
 export interface Assembly {
@@ -25,10 +30,22 @@ export interface Assembly {
 /** Puts staged chunks together, away from the thread that takes messages. */
 export interface RecordingAssembler {
   /**
-   * Writes the chunks in their order into the empty file at `path`, makes it durable, and hashes and checks it on the way.
-   * @throws FleetError RECORD_WRITE (retryable) when a chunk cannot be read or the file not be written
+   * Writes the pieces in their order into the empty file at `path`, makes it durable, and hashes and checks it on the way.
+   * @throws FleetError RECORD_WRITE (retryable) when a piece cannot be read or the file not be written
    */
-  assemble(vehicleId: string, chunks: readonly Digest[], path: string): Promise<Assembled>;
+  assemble(pieces: readonly StagedPiece[], path: string): Promise<Assembled>;
+}
+
+/** The same for bytes that are arriving. */
+export interface StreamAssembler {
+  /**
+   * Writes `bytes` behind the first `keptBytes` of the file, which begin the recording; whatever stands behind those is cut off.
+   * @throws FleetError RECORD_WRITE (retryable) when the file cannot be written; whatever the source throws as FleetError
+   */
+  assembleStream(
+    bytes: AsyncIterable<Uint8Array>,
+    file: { readonly path: string; readonly keptBytes: number },
+  ): Promise<Assembled>;
 }
 
 /** Opens empty files on the file system of the blob store, so that adopting one is a rename. */
@@ -68,10 +85,23 @@ export interface VehicleRegistry {
   find(vehicleId: string, options?: { readonly isFresh?: boolean }): Promise<EnrolledVehicle | undefined>;
 }
 
+/** Files of recordings that are sent in several attempts, each known by the digest that it will have. */
+export interface PartialUploads {
+  /** Bytes that arrived before; 0 where there is nothing. */
+  receivedBytes(recording: Digest): Promise<number>;
+  /** The file of an upload, made where there is none. @throws FleetError INGEST_LIMIT when too many are unfinished */
+  open(recording: Digest): Promise<string>;
+  remove(recording: Digest): Promise<void>;
+}
+
 export type ImportRequest = {
   readonly bytes: Readable;
   readonly actor: string;
   readonly label?: { readonly label: string; readonly method: string };
+  /** Digest over source files and specification. */
+  readonly importKey?: Digest;
+  /** The bytes continue an upload behind its first `fromByte`; the recording must have this digest. */
+  readonly upload?: { readonly recording: Digest; readonly fromByte: number };
 };
 
 export type ImportOutcome = {
@@ -79,10 +109,22 @@ export type ImportOutcome = {
   readonly sequence: number;
   /** False when the recording was in the catalogue before. */
   readonly isNew: boolean;
+  readonly session: string;
+  readonly messages: number;
+  readonly sizeBytes: number;
+  /** What the quality standard found, by severity; absent for a recording that was known. */
+  readonly findings?: FindingCounts;
 };
+
+export type FindingCounts = { readonly info: number; readonly warning: number; readonly error: number };
 
 /** The part of ingest that the API calls. */
 export interface Ingest {
-  /** @throws FleetError INGEST_MCAP_INVALID, INGEST_METADATA_MISSING, INGEST_LIMIT; a refused recording is in quarantine then */
+  /**
+   * @throws FleetError INGEST_MCAP_INVALID, INGEST_METADATA_MISSING, INGEST_STANDARD, INGEST_LIMIT; a refused recording is in
+   * quarantine then. INGEST_UPLOAD_OFFSET when the upload is not as far as the caller thinks
+   */
   import(request: ImportRequest): Promise<ImportOutcome>;
+  /** Bytes of an upload that arrived before. */
+  receivedBytes(recording: Digest): Promise<number>;
 }

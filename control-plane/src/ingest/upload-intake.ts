@@ -2,24 +2,24 @@
  * Takes chunks and manifests until a recording is whole, verified and in the ledger. Each step may be repeated: a crash
  * anywhere, followed by the same messages again, ends in the same state.
  */
-import type { FleetError, Priority } from '@fleetloop/schemas';
+import type { Digest, FleetError, Priority } from '@fleetloop/schemas';
 import { digestOfBytes } from '@fleetloop/schemas/crypto';
 import type { BlobStore, Ledger } from '../ports.ts';
 import { admit } from './admission.ts';
 import type { AcceptedRecordings } from './accepted-recordings.ts';
 import type { Assembled } from './assemble.ts';
 import { judgeChunk, missingBitmap } from './chunk.ts';
-import { acceptedFact, appendOnce, INGEST_ACTOR } from './facts.ts';
+import { type Appended, appendOnce, INGEST_ACTOR } from './facts.ts';
 import type { FinishedChunks } from './finished-chunks.ts';
 import type { ArrivedChunk, Intake, IntakeOutcome } from './intake.ts';
 import { KeyedTurns } from './keyed-turns.ts';
 import { decodeManifest, type ReceivedManifest, verifyManifest } from './manifest.ts';
 import type { Assemblies, ChunkStaging, EnrolledVehicle, RecordingAssembler, VehicleRegistry } from './ports.ts';
 import { missingReceipt, refusedReceipt, verifiedReceipt } from './receipt.ts';
-import type { RecordingSummary } from './recording-check.ts';
+import type { RecordingFiler } from './recording-filer.ts';
 import { isRefusal, type Refusals } from './refusal.ts';
 import { parseRelayRefusal } from './relay-refusal.ts';
-import { evictedFact, readTombstone } from './tombstone.ts';
+import { evictedFact, readTombstone, type ReceivedTombstone } from './tombstone.ts';
 import { checkUpload } from './upload-check.ts';
 
 export type UploadIntakeParts = {
@@ -29,6 +29,7 @@ export type UploadIntakeParts = {
   readonly assemblies: Assemblies;
   /** Recordings of one class must not wait while those of another are put together. */
   readonly assemblerOf: (priority: Priority) => RecordingAssembler;
+  readonly filer: RecordingFiler;
   readonly refusals: Refusals;
   readonly registry: VehicleRegistry;
   readonly accepted: AcceptedRecordings;
@@ -101,18 +102,15 @@ export class UploadIntake implements Intake {
   }
 
   /**
-   * Files what a vehicle says it has lost.
+   * Files what a vehicle says it has lost, unless it has arrived.
    * @throws FleetError with `retryable` when it could not be filed now
    */
   async takeTombstone(vehicleId: string, bytes: Uint8Array): Promise<IntakeOutcome> {
-    const { registry, ledger, blobs } = this.#parts;
+    const { registry } = this.#parts;
     try {
       const received = await readTombstone(bytes, async (publicKey) => admit(registry, vehicleId, publicKey));
-      await blobs.put(bytes);
-      const { sequence, isNew } = await appendOnce(ledger, [evictedFact(received)]);
-      const { recording, tombstone } = received;
-      const receipt = verifiedReceipt({ recording, eventId: tombstone.eventId }, sequence);
-      return { kind: 'verified', receipt, recording, sequence, isNew };
+      const { eventId } = received.tombstone;
+      return await this.#events.run(`${vehicleId}/${eventId}`, async () => this.#fileLoss(received, bytes));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return this.#refuse(vehicleId, bytes, error, undefined);
@@ -134,6 +132,18 @@ export class UploadIntake implements Intake {
     return { kind: 'refused', receipt: undefined, code, message: reason.message };
   }
 
+  /** A vehicle to which no receipt came gives up what is here already: that is no loss. */
+  async #fileLoss(received: ReceivedTombstone, bytes: Uint8Array): Promise<IntakeOutcome> {
+    const { ledger, blobs, accepted } = this.#parts;
+    const { recording } = received;
+    const answered = { recording, eventId: received.tombstone.eventId };
+    const known = accepted.find(recording);
+    if (known !== undefined) return verified(answered, known.sequence, false);
+    await blobs.put(bytes);
+    const { sequence, isNew } = await appendOnce(ledger, [evictedFact(received)]);
+    return verified(answered, sequence, isNew);
+  }
+
   async #decide(manifest: ReceivedManifest, enrolled: EnrolledVehicle): Promise<IntakeOutcome> {
     const { accepted, finished, staging, refusals } = this.#parts;
     verifyManifest(manifest, enrolled);
@@ -153,29 +163,13 @@ export class UploadIntake implements Intake {
     return this.#accept(manifest);
   }
 
-  /** Blob first, fact second, answer third, clean-up last: what the ledger names is always there. */
   async #accept(manifest: ReceivedManifest): Promise<IntakeOutcome> {
-    const { assemblies, assemblerOf, blobs, ledger, accepted } = this.#parts;
+    const { assemblies, assemblerOf, staging } = this.#parts;
     const assembly = await assemblies.open();
     try {
-      const assembled = await assemblerOf(manifest.priority).assemble(
-        manifest.vehicleId,
-        manifest.chunks,
-        assembly.path,
-      );
-      const summary = await this.#judge(manifest, assembled, assembly.path);
-      await blobs.adopt(assembly.path, assembled.digest, { isChecked: true });
-      const evidence = await blobs.put(manifest.bytes);
-      const fact = acceptedFact({
-        digest: assembled.digest,
-        sizeBytes: assembled.sizeBytes,
-        summary,
-        source: 'uplink',
-        manifest: evidence,
-        actor: INGEST_ACTOR,
-      });
-      const { sequence, isNew } = await appendOnce(ledger, [fact]);
-      accepted.add(fact.body, sequence);
+      const pieces = await staging.locate(manifest.vehicleId, manifest.chunks);
+      const assembled = await assemblerOf(manifest.priority).assemble(pieces, assembly.path);
+      const { sequence, isNew } = await this.#file(manifest, assembled, assembly.path);
       await this.#finish(manifest);
       return verified(manifest, sequence, isNew);
     } finally {
@@ -183,12 +177,21 @@ export class UploadIntake implements Intake {
     }
   }
 
-  async #judge(manifest: ReceivedManifest, assembled: Assembled, file: string): Promise<RecordingSummary> {
+  async #file(manifest: ReceivedManifest, assembled: Assembled, path: string): Promise<Appended> {
+    const { digest, sizeBytes } = assembled;
+    const arrived = {
+      path,
+      digest,
+      sizeBytes,
+      source: 'uplink',
+      actor: INGEST_ACTOR,
+      manifest: manifest.bytes,
+    } as const;
     try {
-      return checkUpload(assembled, manifest);
+      return await this.#parts.filer.file({ ...arrived, summary: checkUpload(assembled, manifest) });
     } catch (error) {
       // Keep the recording itself while its file still stands; #refuse finds the entry and repeats only the answer.
-      if (isRefusal(error)) await this.#quarantine(manifest, error, { file });
+      if (isRefusal(error)) await this.#quarantine(manifest, error, { file: path });
       throw error;
     }
   }
@@ -240,12 +243,11 @@ export class UploadIntake implements Intake {
   }
 }
 
-function verified(manifest: ReceivedManifest, sequence: number, isNew: boolean): IntakeOutcome {
-  return {
-    kind: 'verified',
-    receipt: verifiedReceipt(manifest, sequence),
-    recording: manifest.recording,
-    sequence,
-    isNew,
-  };
+function verified(
+  answered: { readonly recording: Digest; readonly eventId: string },
+  sequence: number,
+  isNew: boolean,
+): IntakeOutcome {
+  const { recording } = answered;
+  return { kind: 'verified', receipt: verifiedReceipt(answered, sequence), recording, sequence, isNew };
 }

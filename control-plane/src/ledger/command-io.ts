@@ -1,4 +1,6 @@
 /** Why: what a command of the command line needs from whoever runs it, so that it can be tested without a terminal. */
+import type { EntryChecks } from './entry-checks.ts';
+
 export interface CommandClient {
   get<Result>(
     path: string,
@@ -14,4 +16,8 @@ export type CommandIo = {
   readonly print: (text: string) => void;
   /** Ends the command with exit code 1 after what it printed: it ran, and the answer is no. */
   readonly answerNo: () => void;
+  /** Aborted when the user ends the command. */
+  readonly interruption?: () => AbortSignal;
+  /** Who checks the entries of a ledger; `resources` ends it. Without it they are checked on this thread. */
+  readonly entryChecks?: (resources: AsyncDisposableStack) => Promise<EntryChecks>;
 };

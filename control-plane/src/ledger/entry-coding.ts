@@ -2,7 +2,9 @@
 import {
   canonicalJson,
   entityOfKind,
+  factVersion,
   FleetError,
+  isCanonicalJson,
   type JsonValue,
   LEDGER_ENTRY_BYTES_MAX,
   type LedgerEntry,
@@ -10,6 +12,7 @@ import {
   parseLedgerEntry,
 } from '@fleetloop/schemas';
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** A key is one token of a NATS subject. */
 const KEY = /^[A-Za-z0-9_-]{1,128}$/;
 
@@ -26,7 +29,7 @@ export function encodeEntry(fact: NewFact, at: Date): EncodedEntry {
     );
   const subject = `${entityOfKind(fact.kind)}.${fact.key}`;
   const entry = parseLedgerEntry({
-    v: 1,
+    v: factVersion(fact.kind),
     kind: fact.kind,
     at: at.toISOString(),
     actor: fact.actor,
@@ -49,21 +52,22 @@ export function encodeEntry(fact: NewFact, at: Date): EncodedEntry {
  * @throws FleetError LEDGER_ENTRY_INVALID
  */
 export function decodeEntry(bytes: Uint8Array): LedgerEntry {
+  let text: string;
   let document: unknown;
   try {
-    document = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    text = utf8.decode(bytes);
+    document = JSON.parse(text);
   } catch (cause) {
     throw new FleetError('LEDGER_ENTRY_INVALID', 'the entry is not JSON', { cause });
   }
   const entry = parseLedgerEntry(document);
-  if (Buffer.compare(canonicalBytes(document as JsonValue), bytes) !== 0)
-    throw invalid('the entry is not in canonical form');
+  if (!isCanonicalJson(text, document)) throw invalid('the entry is not in canonical form');
   return entry;
 }
 
-function canonicalBytes(entry: LedgerEntry | JsonValue): Uint8Array {
+function canonicalBytes(entry: LedgerEntry): Uint8Array {
   try {
-    return Buffer.from(canonicalJson(entry as JsonValue), 'utf8');
+    return Buffer.from(canonicalJson(entry as unknown as JsonValue), 'utf8');
   } catch (cause) {
     throw new FleetError('LEDGER_ENTRY_INVALID', `the entry has no canonical form: ${FleetError.from(cause).message}`, {
       cause,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { generateSigningKey } from '@fleetloop/schemas/crypto';
 import { fastify, type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DuckdbProjection } from '../adapters/duckdb-projection.ts';
+import { FolderCheckpointKeys } from '../adapters/folder-checkpoint-keys.ts';
 import { FolderCheckpoints } from '../adapters/folder-checkpoints.ts';
 import type { Ledger, StoredEntry } from '../ports.ts';
 import { traceCommand } from '../trace/trace-cli.ts';
@@ -33,7 +34,7 @@ function finishedLedger(facts: readonly NewFact[]): Ledger {
   const between = (from: number, to: number): readonly StoredEntry[] => entries.slice(from - 1, to);
   return {
     append: async () => Promise.reject(new Error('this ledger takes no entries')),
-    lastSequenceOf: async () => Promise.reject(new Error('nobody asks')),
+    lastSequenceOf: async (subject) => entries.findLast(({ entry }) => entry.subject === subject)?.sequence ?? 0,
     size: async () => entries.length,
     read: async function* ({ fromSequence, toSequence = entries.length }) {
       yield* between(fromSequence, toSequence);
@@ -88,7 +89,8 @@ beforeAll(async () => {
   const checkpoints = resources.use(await Checkpointer.start({ ledger, store, signer }));
   await projection.waitFor(await ledger.size());
   app = fastify();
-  registerLedgerRoutes(app, { ledger, projection, checkpoints });
+  const checkpointKeys = await FolderCheckpointKeys.open(join(root, 'keys'), signer);
+  registerLedgerRoutes(app, { ledger, projection, checkpoints, checkpointKeys });
   registerTraceRoutes(app, { projection, telemetry: { inference: async () => undefined, inferences: async () => [] } });
 });
 afterAll(async () => {
@@ -215,10 +217,49 @@ describe('fleetloop ledger', () => {
     expect((await app.inject('/v1/trace/vehicle:v-1?asOf=yesterday')).statusCode).not.toBe(200);
   });
 
+  it('shows the latest entry about a thing, now and as it was', async () => {
+    const subject = `label.${'ab'.repeat(32)}`;
+    expect((await run('ledger', 'show', subject)).text).toContain('label.assigned of label.');
+    const then = await run('ledger', 'show', 'vehicle.v-2', '--json', '--as-of', '5');
+    expect(JSON.parse(then.text)).toMatchObject({ sequence: 2, kind: 'vehicle.enrolled' });
+    await expect(run('ledger', 'show', subject, '--as-of', '5')).rejects.toThrow(/says nothing about/);
+    await expect(run('ledger', 'show', subject, '--as-of', '2001-01-01T00:00:00Z')).rejects.toThrow(/no entry at/);
+  });
+
+  it('exports to a file that verifies without the server', async () => {
+    const file = join(root, 'ledger.export');
+    const { text } = await run('ledger', 'export', '--out', file);
+    expect(text).toContain(`${file}: 11 entries under the checkpoint signed by`);
+    const key = /--key '([^']+)'/.exec(text)?.[1] ?? '';
+    expect((await run('ledger', 'verify', '--export', file, '--key', key)).text).toMatch(/^verified: 11 entries/);
+    expect((await run('ledger', 'verify', '--export', file)).text).toContain('give --key');
+    const whole = await readFile(file, 'utf8');
+    await writeFile(file, whole.replace('"actor":"anna"', '"actor":"hans"'));
+    const tampered = await run('ledger', 'verify', '--export', file, '--key', key);
+    expect(tampered.text).toMatch(/NOT VERIFIED \(altered\): entry 11 /);
+    expect(tampered.isNo).toBe(true);
+    await expect(run('ledger', 'verify', '--export', join(root, 'nowhere'))).rejects.toMatchObject({
+      code: 'SOURCE_NOT_FOUND',
+    });
+  });
+
+  it('leaves no file behind when an export cannot be finished', async () => {
+    meddle = (path, answer) => (path === '/v1/ledger/entries' ? { ...(answer as object), entries: [] } : answer);
+    try {
+      await expect(run('ledger', 'export', '--out', join(root, 'half.export'))).rejects.toMatchObject({
+        code: 'LEDGER_TAMPERED',
+      });
+    } finally {
+      meddle = (_, answer) => answer;
+    }
+    expect((await readdir(root)).filter((name) => name.startsWith('half'))).toEqual([]);
+  });
+
   it('holds the ledger to a kept checkpoint without reading its entries', async () => {
-    const { checkpoint } = JSON.parse((await run('ledger', 'verify', '--json')).text) as { checkpoint: string };
     const file = join(root, 'former.checkpoint');
-    await writeFile(file, checkpoint);
+    const { text: verdict } = await run('ledger', 'verify', '--json', '--keep', file);
+    const { checkpoint } = JSON.parse(verdict) as { checkpoint: string };
+    expect(await readFile(file, 'utf8')).toBe(checkpoint);
     expect((await run('ledger', 'extends', file)).text).toMatch(/^the ledger of 11 entries has grown out of/);
     await writeFile(file, checkpoint.replace('\n11\n', '\n10\n'));
     await expect(run('ledger', 'extends', file)).rejects.toMatchObject({ code: 'LEDGER_TAMPERED' });

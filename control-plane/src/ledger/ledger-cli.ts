@@ -1,30 +1,46 @@
-/** Why: `fleetloop ledger`: verifying recomputes everything on the auditor's machine from what the API hands out. */
-import { readFile } from 'node:fs/promises';
-import { FleetError } from '@fleetloop/schemas';
+/** Why: `fleetloop ledger`: what an auditor asks of the ledger, each answer checked on the auditor's machine. */
 import { Command } from 'commander';
 import type { RebuildReport } from '../ports.ts';
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import type { CommandClient, CommandIo } from './command-io.ts';
-import { decodeEntry } from './entry-coding.ts';
-import type { CheckpointAnswer, EntriesPage, LeavesPage, ProofAnswer } from './ledger-routes.ts';
+import { openInChain } from './key-chain.ts';
+import { fetchEntry, fetchLatest, freshCheckpoint, parseSequence, trustedKeys } from './ledger-download.ts';
+import type { ProofAnswer } from './ledger-routes.ts';
 import { verifyConsistency, verifyInclusion } from './merkle-proof.ts';
 import { hashLeaf } from './merkle-tree.ts';
-import { parseVerifierKey } from './signed-note.ts';
-import { type LedgerVerdict, verifyLedger } from './verify-ledger.ts';
+import type { RotatedKey } from './rotate-key.ts';
+import { exportCommand, type ExportOptions, readCheckpoint, verifyCommand, type VerifyOptions } from './verify-cli.ts';
 
 type JsonOption = { readonly json?: true };
-type VerifyOptions = JsonOption & { readonly key?: string; readonly former?: string };
+type ShowOptions = JsonOption & { readonly asOf?: string };
+type KeyOptions = JsonOption & { readonly key?: string };
 
 /** The command `ledger` with its subcommands. */
 export function ledgerCommand(io: CommandIo): Command {
   const command = new Command('ledger').description('the append-only record of every fact');
   command
     .command('verify')
-    .description('download all entries, recompute the Merkle tree and hold it against the signed checkpoint')
-    .option('--key <verifier key>', 'the key that you trust, instead of the one that the server names')
+    .description('recompute the Merkle tree from all entries and hold it against the signed checkpoints')
+    .option('--export <file>', 'verify this export, without any server, instead of the ledger that the API hands out')
+    .option('--key <verifier key>', 'the key that you trust, instead of the one that comes with the ledger')
     .option('--former <file>', 'a checkpoint that you kept: the ledger must have grown out of it')
+    .option('--keep <file>', 'where the ledger is verified, write its newest checkpoint here, for a later --former')
     .option('--json', 'print the verdict as JSON')
-    .action(async (options: VerifyOptions) => verify(io, options));
+    .action(async (options: VerifyOptions) => verifyCommand(io, options));
+  command
+    .command('export')
+    .description('write entries, leaf hashes and checkpoints to one file that verifies without a server')
+    .requiredOption('--out <file>', 'the file; one that is there is replaced once the new one is whole')
+    .option('--json', 'print what was written as JSON')
+    .action(async (options: ExportOptions) => exportCommand(io, options));
+  command
+    .command('rotate-key')
+    .description(
+      'sign checkpoints with a new key from now on, announced in the ledger under the signature of the former one',
+    )
+    .requiredOption('--reason <text>', 'why the key is changed; it becomes part of the fact')
+    .option('--json', 'print the keys as JSON')
+    .action(async (options: JsonOption & { readonly reason: string }) => rotate(io, options));
   command
     .command('rebuild')
     .description(
@@ -33,51 +49,36 @@ export function ledgerCommand(io: CommandIo): Command {
     .option('--json', 'print the comparison as JSON')
     .action(async (options: JsonOption) => rebuild(io, options));
   command
-    .command('show <sequence>')
+    .command('show')
     .description('print one entry')
+    .argument('<entry>', 'its sequence, or a subject such as vehicle.v-1, of which the latest entry is shown')
+    .option('--as-of <sequence or time>', 'the latest about the subject at a ledger entry or an RFC 3339 time')
     .option('--json', 'print it as JSON')
-    .action(async (sequence: string, options: JsonOption) => show(io, sequence, options));
+    .action(async (which: string, options: ShowOptions) => show(io, which, options));
   command
     .command('extends <file>')
     .description(
       'check by a proof that the ledger has only grown since a checkpoint that you kept, without reading its entries',
     )
-    .option('--key <verifier key>', 'the key that you trust, instead of the one that the server names')
+    .option('--key <verifier key>', 'the key that you trust, instead of the one that comes with the ledger')
     .option('--json', 'print the verdict as JSON')
-    .action(async (file: string, options: VerifyOptions) => proveGrowth(io, file, options));
+    .action(async (file: string, options: KeyOptions) => proveGrowth(io, file, options));
   command
     .command('proof <sequence>')
     .description('fetch and check the proof that one entry is under the newest checkpoint')
-    .option('--key <verifier key>', 'the key that you trust, instead of the one that the server names')
+    .option('--key <verifier key>', 'the key that you trust, instead of the one that comes with the ledger')
     .option('--json', 'print entry, checkpoint and proof as JSON')
-    .action(async (sequence: string, options: VerifyOptions) => prove(io, sequence, options));
+    .action(async (sequence: string, options: KeyOptions) => prove(io, sequence, options));
   return command;
 }
 
-async function verify(io: CommandIo, options: VerifyOptions): Promise<void> {
-  const client = await io.client();
-  const { checkpoint, verifierKey } = await client.get<CheckpointAnswer>('/v1/ledger/checkpoint', {
-    query: { fresh: 'true' },
-  });
-  const verifier = parseVerifierKey(options.key ?? verifierKey);
-  const { checkpoints } = await client.get<{ checkpoints: string[] }>('/v1/ledger/checkpoints');
-  const former = options.former === undefined ? [] : [await readFile(options.former, 'utf8')];
-  const verdict = await verifyLedger({
-    entries: downloadEntries(client),
-    checkpoints: [...former, ...checkpoints, checkpoint],
-    verifier,
-    leaves: downloadLeaves(client),
-  });
-  if (options.json === true)
-    io.print(JSON.stringify({ ...verdict, checkpoint, verifierKey: options.key ?? verifierKey }, null, 2));
-  else io.print(describeVerdict(verdict, options.key ?? verifierKey));
-  if (!verdict.ok) io.answerNo();
-}
-
-function describeVerdict(verdict: LedgerVerdict, key: string): string {
-  if (!verdict.ok) return `NOT VERIFIED (${verdict.problem}): ${verdict.message}`;
-  const later = verdict.unsigned === 0 ? '' : `; ${verdict.unsigned} newer entries are not signed yet`;
-  return `verified: ${verdict.entries} entries, root ${verdict.root}, signed by ${key}${later}`;
+async function rotate(io: CommandIo, { reason, json }: JsonOption & { readonly reason: string }): Promise<void> {
+  const rotated = await (await io.client()).post<RotatedKey>('/v1/ledger/keys', { reason });
+  if (json === true) return io.print(JSON.stringify(rotated, null, 2));
+  const { sequence, formerKey, key } = rotated;
+  io.print(
+    `checkpoints are signed by ${key} from entry ${sequence} on\nbefore it by              ${formerKey}\nwho trusts either key can verify the whole ledger`,
+  );
 }
 
 async function rebuild(io: CommandIo, options: JsonOption): Promise<void> {
@@ -100,8 +101,11 @@ function describeRebuild({ sequence, seconds, same, tables }: RebuildReport): st
   ].join('\n');
 }
 
-async function show(io: CommandIo, text: string, options: JsonOption): Promise<void> {
-  const { sequence, entry } = await fetchEntry(await io.client(), parseSequence(text));
+async function show(io: CommandIo, which: string, options: ShowOptions): Promise<void> {
+  const client = await io.client();
+  const { sequence, entry } = which.includes('.')
+    ? await fetchLatest(client, which, options.asOf)
+    : await fetchEntry(client, parseSequence(which));
   if (options.json === true) return io.print(JSON.stringify({ sequence, ...entry }, null, 2));
   const reason = entry.reason === undefined ? '' : `\nwhy      ${entry.reason}`;
   io.print(
@@ -109,13 +113,11 @@ async function show(io: CommandIo, text: string, options: JsonOption): Promise<v
   );
 }
 
-async function prove(io: CommandIo, text: string, options: VerifyOptions): Promise<void> {
+async function prove(io: CommandIo, text: string, options: KeyOptions): Promise<void> {
   const client = await io.client();
   const sequence = parseSequence(text);
-  const { checkpoint, verifierKey } = await client.get<CheckpointAnswer>('/v1/ledger/checkpoint', {
-    query: { fresh: 'true' },
-  });
-  const state = openCheckpoint(checkpoint, parseVerifierKey(options.key ?? verifierKey));
+  const { checkpoint, verifierKey } = await freshCheckpoint(client);
+  const state = openInChain(checkpoint, await trustedKeys(client, options.key));
   const entry = await fetchEntry(client, sequence);
   const { proof } = await client.get<ProofAnswer>('/v1/ledger/inclusion', { query: { sequence, size: state.size } });
   const hashes = proof.map((hash) => Buffer.from(hash, 'base64'));
@@ -143,16 +145,12 @@ async function prove(io: CommandIo, text: string, options: VerifyOptions): Promi
   if (!holds) io.answerNo();
 }
 
-async function proveGrowth(io: CommandIo, file: string, options: VerifyOptions): Promise<void> {
+async function proveGrowth(io: CommandIo, file: string, options: KeyOptions): Promise<void> {
   const client = await io.client();
-  const former = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new FleetError('REQUEST_INVALID', `the checkpoint ${file} cannot be read`, { cause });
-  });
-  const { checkpoint, verifierKey } = await client.get<CheckpointAnswer>('/v1/ledger/checkpoint', {
-    query: { fresh: 'true' },
-  });
-  const verifier = parseVerifierKey(options.key ?? verifierKey);
-  const [before, now] = [openCheckpoint(former, verifier), openCheckpoint(checkpoint, verifier)];
+  const former = await readCheckpoint(file);
+  const { checkpoint } = await freshCheckpoint(client);
+  const keys = await trustedKeys(client, options.key);
+  const [before, now] = [openInChain(former, keys), openInChain(checkpoint, keys)];
   const holds = before.size <= now.size && (await isPrefix(client, before, now));
   if (options.json === true) io.print(JSON.stringify({ holds, from: before.size, to: now.size, checkpoint }, null, 2));
   else if (holds) io.print(`the ledger of ${now.size} entries has grown out of the kept checkpoint of ${before.size}`);
@@ -175,39 +173,4 @@ async function isPrefix(client: CommandClient, before: Checkpoint, now: Checkpoi
     root: now.root,
     proof: hashes,
   });
-}
-
-type DownloadedEntry = { readonly sequence: number; readonly bytes: Uint8Array };
-
-async function* downloadEntries(client: CommandClient): AsyncIterable<DownloadedEntry> {
-  for (let from: number | null = 1; from !== null; ) {
-    const page: EntriesPage = await client.get<EntriesPage>('/v1/ledger/entries', { query: { from } });
-    for (const { sequence, bytes } of page.entries) yield { sequence, bytes: Buffer.from(bytes, 'base64') };
-    from = page.next;
-  }
-}
-
-async function* downloadLeaves(client: CommandClient): AsyncIterable<Uint8Array> {
-  for (let from: number | null = 0; from !== null; ) {
-    const page: LeavesPage = await client.get<LeavesPage>('/v1/ledger/leaves', { query: { from } });
-    for (const leaf of page.leaves) yield Buffer.from(leaf, 'hex');
-    from = page.next;
-  }
-}
-
-async function fetchEntry(
-  client: CommandClient,
-  sequence: number,
-): Promise<DownloadedEntry & { readonly entry: ReturnType<typeof decodeEntry> }> {
-  const answer = await client.get<{ bytes: string }>(`/v1/ledger/entries/${sequence}`);
-  const bytes = Buffer.from(answer.bytes, 'base64');
-  return { sequence, bytes, entry: decodeEntry(bytes) };
-}
-
-function parseSequence(text: string): number {
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw new FleetError(
-    'REQUEST_INVALID',
-    `${JSON.stringify(text)} is not the sequence of an entry: give a number from 1`,
-  );
 }

@@ -2,8 +2,12 @@
 import { FleetError } from '@fleetloop/schemas';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { parseRequest } from '../api/request.ts';
-import type { Checkpoints, Ledger, Projection, StoredEntry } from '../ports.ts';
+import { clientGone } from '../api/client-gone.ts';
+import { actorOf, parseRequest } from '../api/request.ts';
+import type { CheckpointKeys, Checkpoints, Ledger, Projection, StoredEntry } from '../ports.ts';
+import { projectionFor } from '../projection/as-of.ts';
+import type { Rotation } from './key-chain.ts';
+import { readRotations, type RotatedKey, rotateKey } from './rotate-key.ts';
 
 /** Most entries of one page. */
 export const LEDGER_PAGE_ENTRIES_MAX = 1_000;
@@ -24,11 +28,13 @@ const LeavesQuery = z.strictObject({
 });
 const CheckpointQuery = z.strictObject({ fresh: z.enum(['true', 'false']).default('false') });
 const InclusionQuery = z.strictObject({ sequence: count.min(1), size: count.min(1) });
+const RotationRequest = z.strictObject({ reason: z.string().min(1).max(4_096) });
 const ConsistencyQuery = z.strictObject({ from: count, to: count });
 
 export type LedgerRoutesContext = {
   readonly ledger: Ledger;
   readonly checkpoints: Checkpoints;
+  readonly checkpointKeys: CheckpointKeys;
   readonly projection: Projection;
 };
 
@@ -42,6 +48,8 @@ export type EntriesPage = {
 export type LeavesPage = { readonly leaves: readonly string[]; readonly next: number | null };
 /** Answer of GET /v1/ledger/checkpoint. */
 export type CheckpointAnswer = { readonly checkpoint: string; readonly verifierKey: string };
+/** Answer of GET /v1/ledger/keys: the key in force, and the rotations that led to it, oldest first. */
+export type KeysAnswer = { readonly verifierKey: string; readonly rotations: readonly Rotation[] };
 /** Answer of the proof routes: hashes in base64. */
 export type ProofAnswer = { readonly proof: readonly string[] };
 
@@ -57,8 +65,25 @@ export function registerLedgerRoutes(app: FastifyInstance, context: LedgerRoutes
     for await (const stored of ledger.read({ fromSequence: sequence, toSequence: sequence })) return encoded(stored);
     throw new FleetError('NOT_FOUND', `the ledger has no entry ${sequence}`);
   });
-  app.post('/v1/ledger/rebuild', async (request) => projection.rebuild(request.signal));
+  app.get('/v1/ledger/subjects/:subject', async (request) => {
+    const { subject } = parseRequest(z.object({ subject: z.string().max(200) }), request.params, 'path');
+    return latestOf(context, subject, request.query);
+  });
+  app.post('/v1/ledger/rebuild', async (_request, reply) => projection.rebuild(clientGone(reply)));
   registerCheckpointRoutes(app, checkpoints);
+  registerKeyRoutes(app, context);
+}
+
+function registerKeyRoutes(app: FastifyInstance, context: LedgerRoutesContext): void {
+  app.get('/v1/ledger/keys', async (): Promise<KeysAnswer> => {
+    // Signed first, so that the rotations are those that led to the key in force.
+    await context.checkpoints.signNow();
+    return { verifierKey: context.checkpoints.verifierKey, rotations: await readRotations(context.ledger) };
+  });
+  app.post('/v1/ledger/keys', async (request): Promise<RotatedKey> => {
+    const { reason } = parseRequest(RotationRequest, request.body);
+    return rotateKey(context, { actor: actorOf(request), reason });
+  });
 }
 
 function registerCheckpointRoutes(app: FastifyInstance, checkpoints: Checkpoints): void {
@@ -98,6 +123,24 @@ async function entriesPage(ledger: Ledger, from: number, limit: number): Promise
   }
   const next = (entries.at(-1)?.sequence ?? size) + 1;
   return { size, entries, next: next > size ? null : next };
+}
+
+/** The latest entry about one thing, now or as of a sequence or time. */
+async function latestOf(
+  { ledger, projection }: LedgerRoutesContext,
+  subject: string,
+  query: unknown,
+): Promise<ReturnType<typeof encoded>> {
+  const dot = subject.indexOf('.');
+  const view = await projectionFor(projection, query);
+  const [latest] = await view.query(
+    'SELECT max(sequence) AS sequence FROM facts WHERE entity = $entity AND key = $key',
+    { entity: subject.slice(0, dot), key: subject.slice(dot + 1) },
+  );
+  const sequence = Number(latest?.['sequence'] ?? 0);
+  if (sequence > 0)
+    for await (const stored of ledger.read({ fromSequence: sequence, toSequence: sequence })) return encoded(stored);
+  throw new FleetError('NOT_FOUND', `the ledger says nothing about ${subject} as of entry ${view.appliedSequence()}`);
 }
 
 function encoded({ sequence, bytes, entry }: StoredEntry): { sequence: number; bytes: string; entry: unknown } {

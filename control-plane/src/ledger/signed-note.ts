@@ -54,15 +54,19 @@ export function parseVerifierKey(text: string): NoteVerifier {
   return { name, publicKeyPem: key.export({ type: 'spki', format: 'pem' }).toString() };
 }
 
-/** Signs a text that ends with a newline; returns the whole note. */
-export function signNote(text: string, signer: NoteSigner): string {
+/** Signs a text that ends with a newline, with one key or several; returns the whole note. */
+export function signNote(text: string, ...signers: readonly NoteSigner[]): string {
   assertNoteText(text);
+  return `${text}\n${signers.map((signer) => signatureLine(text, signer)).join('')}`;
+}
+
+function signatureLine(text: string, signer: NoteSigner): string {
   if (!isKeyName(signer.name))
     throw new FleetError('CONFIG_INVALID', `${JSON.stringify(signer.name)} is not a key name: no spaces, no +`);
   const privateKey = createPrivateKey(signer.privateKeyPem);
   const signature = sign(null, Buffer.from(text, 'utf8'), privateKey);
   const blob = Buffer.concat([noteKeyId(signer.name, createPublicKey(privateKey)), signature]);
-  return `${text}\n${SIGNATURE_LINE_START}${signer.name} ${blob.toString('base64')}\n`;
+  return `${SIGNATURE_LINE_START}${signer.name} ${blob.toString('base64')}\n`;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What the fleet says of itself: latest heartbeats, recent inferences in memory, all inferences on disk. */
 import { fromBinary } from '@bufbuild/protobuf';
 import { HeartbeatSchema } from '@fleetloop/schemas/wire';
-import type { InferenceWindow, TelemetryStore } from '../ports.ts';
+import type { InferenceHistoryFilter, InferenceWindow, TelemetryStore } from '../ports.ts';
 import { readInferenceBatch } from './inference-window.ts';
 import type { Heartbeats, InferenceArchive, VehicleHeartbeat } from './ports.ts';
 import { type InferenceFilter, RecentInferences } from './recent-inferences.ts';
@@ -71,6 +71,18 @@ export class FleetTelemetry implements TelemetryStore, Heartbeats {
 
   async inferences(filter: InferenceFilter): Promise<readonly InferenceWindow[]> {
     return this.#recent.select(filter);
+  }
+
+  async history(filter: InferenceHistoryFilter): Promise<readonly InferenceWindow[]> {
+    // Memory first: what is written to disk meanwhile is then in one of the two at least.
+    const { bundles, limit, ...rest } = filter;
+    const recent = bundles.flatMap((bundle) => this.#recent.select({ ...rest, bundle }));
+    const all = new Map<string, InferenceWindow>();
+    for (const window of [...(await this.#archive.select(filter)), ...recent]) {
+      const { vehicleId, bundle, role, sequence, windowStartNs } = window;
+      all.set(`${vehicleId} ${bundle} ${role} ${sequence} ${windowStartNs}`, window);
+    }
+    return [...all.values()].toSorted((left, right) => left.receivedAtMs - right.receivedAtMs).slice(-limit);
   }
 
   async inference(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined> {

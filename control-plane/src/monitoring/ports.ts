@@ -1,6 +1,6 @@
 /** What monitoring offers to the rest beside the telemetry store. */
 import type { VehicleId } from '@fleetloop/schemas';
-import type { InferenceWindow } from '../ports.ts';
+import type { InferenceHistoryFilter, InferenceWindow } from '../ports.ts';
 
 /** The last sign of life of one vehicle. */
 export type VehicleHeartbeat = {
@@ -35,5 +35,7 @@ export interface InferenceArchive {
   readonly lastSequence: number;
   /** The newest `perVehicleMax` inferences of each vehicle, oldest first. */
   newest(perVehicleMax: number): Promise<readonly InferenceWindow[]>;
+  /** Matches in order of arrival, the newest `limit` of them. */
+  select(filter: InferenceHistoryFilter): Promise<readonly InferenceWindow[]>;
   find(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined>;
 }

@@ -1,19 +1,28 @@
 /** The command line `fleetloop`: asks the HTTP API of a control plane, and reads local files for `import`. */
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FleetError } from '@fleetloop/schemas';
-import { openSource, parseMappingText } from '@fleetloop/schemas/source';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
+import { openImportDisk } from '../adapters/disk-import.ts';
+import { createRecordingOutput, openRecordingFile } from '../adapters/disk-recording.ts';
 import { diskSourceFiles } from '../adapters/disk-source-files.ts';
+import { ThreadedEntryChecks } from '../adapters/threaded-entry-checks.ts';
 import { ApiClient, type ApiClientOptions } from '../api/api-client.ts';
 import type { FleetIo } from '../api/fleet-io.ts';
 import { datasetCommand, modelCommand, recordingCommand, rolloutCommand } from '../api/read-cli.ts';
 import { campaignCommand } from '../campaign/campaign-cli.ts';
+import { biasCommand, driftCommand, type DriftIo } from '../drift/drift-cli.ts';
 import { vehicleCommand } from '../enrolment/vehicle-cli.ts';
+import type { ServerComputeIo } from '../features/compute-on-server.ts';
+import { featureCommand } from '../features/feature-cli.ts';
 import { importCommand, type ImportIo } from '../import/import-cli.ts';
 import { ledgerCommand } from '../ledger/ledger-cli.ts';
 import { pullCommand } from '../pull/pull-cli.ts';
+import { recordingCheckCommand } from '../quality/check-cli.ts';
+import { recordingFindingsCommand } from '../quality/findings-cli.ts';
+import { recordingFileCommands } from '../recording/recording-cli.ts';
 import { traceCommand } from '../trace/trace-cli.ts';
 
 const EXIT_NO = 1;
@@ -21,7 +30,16 @@ const EXIT_USAGE = 2;
 const STACK_FILE = '.fleetloop/stack.json';
 const StackFile = z.object({ url: z.string(), token: z.string() });
 /** Failures of the call itself: whoever typed it can mend it. */
-const USAGE_CODES: ReadonlySet<string> = new Set(['REQUEST_INVALID', 'IMPORT_INVALID', 'CONFIG_INVALID']);
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'DRIFT_MONITOR_INVALID',
+  'FEATURE_SET_INVALID',
+  'FEATURE_TABLE_INVALID',
+  'REQUEST_INVALID',
+  'IMPORT_INVALID',
+  'CONFIG_INVALID',
+  'STANDARD_INVALID',
+  'MAPPING_INVALID',
+]);
 
 function buildProgram(): Command {
   const program = new Command('fleetloop')
@@ -38,7 +56,12 @@ function buildProgram(): Command {
   const io = commandIo(program);
   for (const command of [
     importCommand(io),
-    recordingCommand(io),
+    withCommands(recordingCommand(io), recordingFileCommands({ ...io, ...recordingFiles, interruption }))
+      .addCommand(recordingCheckCommand({ ...io, sourceFiles: diskSourceFiles }))
+      .addCommand(recordingFindingsCommand(io)),
+    featureCommand({ ...io, interruption, sourceFiles: diskSourceFiles, today })
+      .addCommand(driftCommand(io))
+      .addCommand(biasCommand(io)),
     datasetCommand(io),
     modelCommand(io),
     rolloutCommand(io),
@@ -54,7 +77,20 @@ function buildProgram(): Command {
   return program;
 }
 
-function commandIo(program: Command): ImportIo & FleetIo {
+function withCommands(command: Command, commands: readonly Command[]): Command {
+  for (const each of commands) command.addCommand(each);
+  return command;
+}
+
+const recordingFiles = {
+  openRecording: openRecordingFile,
+  createOutput: createRecordingOutput,
+  printSlowly: async (text: string): Promise<void> => {
+    if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain');
+  },
+};
+
+function commandIo(program: Command): ImportIo & FleetIo & DriftIo & ServerComputeIo {
   const client = async (): Promise<ApiClient> => new ApiClient(await findServer(program.opts()));
   return {
     client,
@@ -68,13 +104,20 @@ function commandIo(program: Command): ImportIo & FleetIo {
       process.exitCode = EXIT_NO;
     },
     readText,
-    openRun: async (run) => {
-      const mapping = parseMappingText(await readText(run.mapping), run.mapping);
-      return openSource({ mapping, folder: dirname(run.mapping), sourcePath: run.source, files: diskSourceFiles });
-    },
-    send: async (bytes, query) => (await client()).postBytes('/v1/imports', bytes, { query }),
+    interruption,
+    openDisk: openImportDisk,
+    entryChecks: async (resources) => resources.use(new ThreadedEntryChecks()),
   };
 }
+
+/** Handlers stand only while a command asked for them: any other ends at once. A second Ctrl-C ends this one, too. */
+function interruption(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  return stop.signal;
+}
+
+const today = (): string => new Date().toISOString().slice(0, 'YYYY-MM-DD'.length);
 
 async function readText(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {

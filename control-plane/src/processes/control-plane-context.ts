@@ -6,6 +6,7 @@ import type { ControlPlaneConfig } from '../config/control-plane-config.ts';
 import type {
   BlobStore,
   BundleSigner,
+  CheckpointKeys,
   Checkpoints,
   FeatureBatch,
   Ledger,
@@ -34,6 +35,7 @@ export type ControlPlane = {
   readonly config: ControlPlaneConfig;
   readonly ledger: Ledger;
   readonly checkpoints: Checkpoints;
+  readonly checkpointKeys: CheckpointKeys;
   readonly blobs: BlobStore;
   readonly projection: Projection;
   readonly telemetry: TelemetryStore;

@@ -49,8 +49,8 @@ export async function runRelay({ config, logger, signal, onReady }: RelayOptions
     connection.publish(subjects.receipt(parseVehicleId(vehicleId)), toBinary(ReceiptSchema, receipt));
   const forward = new Forwarder({ centre, staging, held, outcomes, room, tell, logger });
   await takeUp({ staging, held, room, forward, recordingBytesMax: limits.recordingBytesMax });
-  const safety = resources.use(new ThreadedAssembler(folder('staging')));
-  const others = resources.use(new ThreadedAssembler(folder('staging')));
+  const safety = resources.use(new ThreadedAssembler());
+  const others = resources.use(new ThreadedAssembler());
   const intake = new RelayIntake({
     name,
     registry: new RememberingRegistry(await inRegion(connection), nowMs),

@@ -1,10 +1,12 @@
 /** Why: what the tables say about one ledger entry, as a pure function, so that replaying gives the same rows. */
-import type { FactBody, LedgerEntry } from '@fleetloop/schemas';
+import { type FactBody, filterableCircumstances, type LedgerEntry } from '@fleetloop/schemas';
 import { hashLeaf } from '../ledger/merkle-tree.ts';
 import type { StoredEntry } from '../ports.ts';
 import type { ResolveName } from '../trace/lineage.ts';
 import { lineageOf } from '../trace/lineage-of.ts';
+import { checkRows } from '../quality/check-rows.ts';
 import { lostRow, pullRow, vehicleRows } from './fleet-rows.ts';
+import { featureSetRows } from '../features/feature-set-rows.ts';
 import { deploymentRows } from './deployment-rows.ts';
 import { row, type TableRow } from './tables.ts';
 
@@ -57,6 +59,7 @@ function entityRows(entry: LedgerEntry): readonly TableRow[] {
     }
     // Who asks for it reads the fact itself.
     case 'campaign.ended':
+    case 'checkpoint.key_rotated':
       return [];
     case 'recording.accepted':
       return [recordingRow(entry.body)];
@@ -64,6 +67,8 @@ function entityRows(entry: LedgerEntry): readonly TableRow[] {
       const { recording, vehicleId, eventId, code, message, source } = entry.body;
       return [row('quarantine', { recording, vehicle_id: vehicleId, event: eventId, code, message, source })];
     }
+    case 'recording.checked':
+      return checkRows(entry.body);
     case 'recording.evicted':
       return [lostRow(entry.body)];
     case 'pull.requested':
@@ -77,17 +82,19 @@ function entityRows(entry: LedgerEntry): readonly TableRow[] {
   }
 }
 
-type AfterData = Exclude<LedgerEntry['kind'], `${'vehicle' | 'pull' | 'campaign' | 'recording' | 'label'}.${string}`>;
+type AfterData = Exclude<
+  LedgerEntry['kind'],
+  `${'vehicle' | 'pull' | 'campaign' | 'checkpoint' | 'recording' | 'label'}.${string}`
+>;
 type EntryOf<Kind extends LedgerEntry['kind']> = Extract<LedgerEntry, { readonly kind: Kind }>;
 
 function modelRows(entry: EntryOf<AfterData>): readonly TableRow[] {
   switch (entry.kind) {
-    case 'feature_set.registered': {
-      const { digest, featureSet } = entry.body;
-      return [
-        row('feature_sets', { name: featureSet.name, version: featureSet.version, digest, document: featureSet }),
-      ];
-    }
+    case 'feature_set.registered':
+    case 'feature_set.validated':
+    case 'feature_set.activated':
+    case 'feature_set.deprecated':
+      return featureSetRows(entry);
     case 'dataset.frozen':
       return datasetRows(entry.body);
     case 'feature_table.computed': {
@@ -103,6 +110,12 @@ function modelRows(entry: EntryOf<AfterData>): readonly TableRow[] {
         }),
       ];
     }
+    // Who asks for it reads the fact itself.
+    case 'drift.evaluated':
+    case 'bias.audited':
+    case 'skew.evaluated':
+    case 'features.computed':
+      return [];
     case 'run.finished': {
       const { runId, mlflowRunId, trainer, seed, dataset, featureTable, featureSet, model, seconds } = entry.body;
       const named = { mlflow_run_id: mlflowRunId, feature_table: featureTable, feature_set: featureSet };
@@ -136,7 +149,8 @@ function modelRows(entry: EntryOf<AfterData>): readonly TableRow[] {
 }
 
 function recordingRow(body: FactBody<'recording.accepted'>): TableRow {
-  const { metadata } = body;
+  const { metadata, timeOfDay } = body;
+  const circumstances = filterableCircumstances(metadata, timeOfDay);
   return row('recordings', {
     recording: body.recording,
     source: body.source,
@@ -155,6 +169,22 @@ function recordingRow(body: FactBody<'recording.accepted'>): TableRow {
     topics: body.topics,
     metadata,
     manifest: body.manifest,
+    time_of_day: circumstances.timeOfDay,
+    sun_elevation_degrees: timeOfDay?.sunElevationDegrees ?? null,
+    weather: circumstances.weather,
+    place_class: circumstances.placeClass,
+    firmware: circumstances.firmware,
+    models: circumstances.models,
+    operator: circumstances.operator,
+    consent: circumstances.consent,
+    consent_scope: circumstances.consentScope,
+    consent_expires_at: circumstances.consentExpiresAt,
+    licence: circumstances.licence,
+    licence_scope: circumstances.licenceScope,
+    licence_expires_at: circumstances.licenceExpiresAt,
+    synthetic: circumstances.synthetic,
+    generator: circumstances.generator,
+    import_key: body.importKey ?? null,
   });
 }
 

@@ -1,10 +1,14 @@
 /**
  * Why: the tables of the projection as data, so that DDL, writing and comparing come from one place. Each row belongs to
  * the one ledger entry whose `sequence` it carries and rows are only ever added: "as of" is `WHERE sequence <= n`.
+ *
+ * To add a table: name its columns here, give its rows for a kind of fact in rows-of.ts (or a file that it calls), and
+ * raise PROJECTION_VERSION. What lineage says of the fact stands in trace/lineage-of.ts. Nothing else: every file of the
+ * former version is dropped and replayed.
  */
 
 /** Change this whenever tables or rows change: a file of another version is dropped and replayed. */
-export const PROJECTION_VERSION = 2;
+export const PROJECTION_VERSION = 3;
 
 /** `json` is a VARCHAR with JSON text, which DuckDB's JSON functions read. */
 export type ColumnType = 'text' | 'integer' | 'real' | 'flag' | 'json';
@@ -62,8 +66,48 @@ export const TABLES = {
     topics: 'json',
     metadata: 'json',
     manifest: 'text',
+    time_of_day: 'text',
+    sun_elevation_degrees: 'real',
+    weather: 'text',
+    place_class: 'text',
+    firmware: 'text',
+    models: 'json',
+    operator: 'text',
+    consent: 'text',
+    consent_scope: 'json',
+    consent_expires_at: 'text',
+    licence: 'text',
+    licence_scope: 'json',
+    licence_expires_at: 'text',
+    synthetic: 'flag',
+    generator: 'text',
+    import_key: 'text',
   },
   quarantine: { recording: 'text', vehicle_id: 'text', event: 'text', code: 'text', message: 'text', source: 'text' },
+  /** One row for each check of a recording, and one for each finding that stands in the ledger. */
+  checks: {
+    recording: 'text',
+    standard: 'text',
+    standard_version: 'integer',
+    verdict: 'text',
+    infos: 'integer',
+    warnings: 'integer',
+    errors: 'integer',
+    report: 'text',
+  },
+  findings: {
+    recording: 'text',
+    position: 'integer',
+    rule: 'text',
+    version: 'integer',
+    severity: 'text',
+    topic: 'text',
+    from_ns: 'text',
+    to_ns: 'text',
+    message: 'text',
+    verdict: 'text',
+    standard: 'text',
+  },
   lost_recordings: {
     vehicle_id: 'text',
     event: 'text',
@@ -90,6 +134,18 @@ export const TABLES = {
   },
   labels: { recording: 'text', label: 'text', annotator: 'text', method: 'text' },
   feature_sets: { name: 'text', version: 'integer', digest: 'text', document: 'json' },
+  /** One row for each step of a feature set's life; the newest one says how it stands. */
+  feature_set_states: {
+    name: 'text',
+    version: 'integer',
+    digest: 'text',
+    state: 'text',
+    at: 'text',
+    actor: 'text',
+    reason: 'text',
+    evidence: 'json',
+    successor: 'text',
+  },
   datasets: {
     dataset: 'text',
     version: 'text',
@@ -235,10 +291,21 @@ const INDEXES = ['facts(kind, key)', 'edges(from_id)', 'edges(to_id)', 'nodes(id
 
 /** Columns of a table in the order in which they are written; `sequence` is the first of each. */
 export function columnsOf(table: TableName): readonly (readonly [string, ColumnType])[] {
-  return [['sequence', 'integer'], ...Object.entries(TABLES[table] as Readonly<Record<string, ColumnType>>)];
+  return COLUMNS[table];
 }
 
-/** Statements that make an empty projection. */
+const COLUMNS = Object.fromEntries(
+  TABLE_NAMES.map((table) => [
+    table,
+    [['sequence', 'integer'], ...Object.entries(TABLES[table] as Readonly<Record<string, ColumnType>>)],
+  ]),
+) as unknown as Readonly<Record<TableName, readonly (readonly [string, ColumnType])[]>>;
+
+/** The label of each recording: the one assigned last. */
+export const CURRENT_LABELS =
+  'SELECT * FROM labels QUALIFY row_number() OVER (PARTITION BY recording ORDER BY sequence DESC) = 1';
+
+/** Statements that make an empty projection, without its indexes. */
 export function schemaStatements(): string[] {
   const tables = TABLE_NAMES.map((table) => {
     const columns = columnsOf(table).map(([name, type]) => `"${name}" ${SQL_TYPES[type]}`);
@@ -246,11 +313,15 @@ export function schemaStatements(): string[] {
   });
   return [
     ...tables,
-    ...INDEXES.map((index, position) => `CREATE INDEX by_${position} ON ${index}`),
     'CREATE TABLE applied (projection_version INTEGER, sequence BIGINT)',
     `INSERT INTO applied VALUES (${PROJECTION_VERSION}, 0)`,
-    'CREATE VIEW current_labels AS SELECT * FROM labels QUALIFY row_number() OVER (PARTITION BY recording ORDER BY sequence DESC) = 1',
+    `CREATE VIEW current_labels AS ${CURRENT_LABELS}`,
   ];
+}
+
+/** Statements that index what is there; made after a replay, they cost a fraction of what each row pays with them. */
+export function indexStatements(): string[] {
+  return INDEXES.map((index, position) => `CREATE INDEX IF NOT EXISTS by_${position} ON ${index}`);
 }
 
 export function row(table: TableName, values: Readonly<Record<string, Cell>>): TableRow {

@@ -2,6 +2,7 @@
 import { FleetError, parseVehicleId, PRIORITIES, type VehicleId } from '@fleetloop/schemas';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { clientGone } from '../api/client-gone.ts';
 import { actorOf, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { cancelPull, listPulls, requestPull } from './pull-desk.ts';
@@ -37,19 +38,19 @@ export function registerPullRoutes(app: FastifyInstance, context: Parts): void {
       ...(topics === undefined ? {} : { topics }),
     };
     const { pullId, sequence } = await requestPull(vehicleId, wish, actorOf(request), context);
-    await context.projection.waitFor(sequence, request.signal);
+    await context.projection.waitFor(sequence, clientGone(reply));
     return reply.code(201).send({ pullId, sequence });
   });
   app.get('/v1/vehicles/:vehicleId/pulls', async (request) => {
     const vehicleId = await enrolledVehicle(context, request.params);
     return { pulls: await listPulls(context, { vehicleId }) };
   });
-  app.delete('/v1/vehicles/:vehicleId/pulls/:pullId', async (request) => {
+  app.delete('/v1/vehicles/:vehicleId/pulls/:pullId', async (request, reply) => {
     const vehicleId = await enrolledVehicle(context, request.params);
     const { pullId } = parseRequest(PullPath, request.params, 'path');
     const { reason } = parseRequest(CancelQuery, request.query, 'query');
     const { sequence } = await cancelPull({ vehicleId, pullId, reason, actor: actorOf(request) }, context);
-    await context.projection.waitFor(sequence, request.signal);
+    await context.projection.waitFor(sequence, clientGone(reply));
     const [pull] = await listPulls(context, { vehicleId, pullId });
     return pull;
   });

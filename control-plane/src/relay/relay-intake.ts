@@ -124,11 +124,11 @@ export class RelayIntake implements Intake {
 
   /** @throws FleetError INGEST_*; what it is about is in quarantine then */
   async #check(manifest: ReceivedManifest): Promise<void> {
-    const { assemblies, assemblerOf } = this.#parts;
+    const { assemblies, assemblerOf, staging } = this.#parts;
     const assembly = await assemblies.open();
     try {
-      const assembler = assemblerOf(manifest.priority);
-      const assembled = await assembler.assemble(manifest.vehicleId, manifest.chunks, assembly.path);
+      const pieces = await staging.locate(manifest.vehicleId, manifest.chunks);
+      const assembled = await assemblerOf(manifest.priority).assemble(pieces, assembly.path);
       try {
         checkUpload(assembled, manifest);
       } catch (error) {

@@ -5,7 +5,9 @@ import { checkWaves, parseHealthRules, type RolloutInput, type RolloutStatus } f
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { actorOf, parseRequest } from '../api/request.ts';
+import type { Projection } from '../ports.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import { sendUpdate } from '../workflow/send-update.ts';
 import { startWorkflow } from '../workflow/start-workflow.ts';
 import { workflowStatus } from '../workflow/workflow-status.ts';
@@ -43,14 +45,16 @@ export function registerRolloutRoutes(app: FastifyInstance, context: ControlPlan
       return sendUpdate(temporal, { workflowId: `rollout-${id}`, update: order, argument, absent: 'ROLLOUT_STATE' });
     });
   }
-  app.get('/v1/rollouts', async () => ({ rollouts: await listRollouts(context) }));
+  app.get('/v1/rollouts', async (request) => ({
+    rollouts: await listRollouts(await projectionFor(context.projection, request.query)),
+  }));
   app.get('/v1/rollouts/:id', async (request) => {
     const { id } = parseRequest(Path, request.params, 'path');
     return describeRollout(context, id);
   });
 }
 
-async function listRollouts({ projection }: ControlPlane): Promise<readonly Record<string, unknown>[]> {
+async function listRollouts(projection: Projection): Promise<readonly Record<string, unknown>[]> {
   const ends = new Map(
     (await projection.facts('rollout.finished')).map(({ at, body }) => [body.rolloutId, { at, body }]),
   );

@@ -4,6 +4,7 @@
  */
 import type { FactBody, LedgerEntry } from '@fleetloop/schemas';
 import { edge, lineage, type Lineage, node, nodeId, type ResolveName } from './lineage.ts';
+import { lineageOfFeatures } from './lineage-of-features.ts';
 import { lineageOfFleet } from './lineage-of-fleet.ts';
 import { lineageOfDeployment } from './lineage-of-deployment.ts';
 
@@ -26,6 +27,9 @@ export function lineageOf(
     case 'campaign.published':
       return ofCampaign(entry.body);
     case 'campaign.ended':
+    case 'checkpoint.key_rotated':
+    // What was found is asked of the findings; the recording is a node already.
+    case 'recording.checked':
       return lineage([]);
     case 'recording.accepted':
       return ofRecording(entry.body, find);
@@ -44,21 +48,21 @@ export function lineageOf(
   }
 }
 
-type DataKind = Extract<LedgerEntry['kind'], `${'vehicle' | 'pull' | 'campaign' | 'recording' | 'label'}.${string}`>;
+type DataKind = Extract<
+  LedgerEntry['kind'],
+  `${'vehicle' | 'pull' | 'campaign' | 'checkpoint' | 'recording' | 'label'}.${string}`
+>;
 type Find = (name: string) => string;
 
 function ofModelling(entry: Exclude<LedgerEntry, { readonly kind: DataKind }>, sequence: number, find: Find): Lineage {
   switch (entry.kind) {
-    case 'feature_set.registered': {
-      const { digest, featureSet } = entry.body;
-      const id = nodeId.featureSet(featureSet.name, featureSet.version);
-      const detail = { digest, owner: featureSet.owner, features: featureSet.features.length };
-      return lineage(
-        [node('feature-set', id, `${featureSet.name}@${featureSet.version}`, detail)],
-        [],
-        [{ name: digest, node: id }],
-      );
-    }
+    case 'feature_set.registered':
+    case 'feature_set.validated':
+    case 'feature_set.activated':
+    case 'feature_set.deprecated':
+    case 'features.computed':
+    case 'skew.evaluated':
+      return lineageOfFeatures(entry, find);
     case 'dataset.frozen':
       return ofDataset(entry.body);
     case 'feature_table.computed': {
@@ -66,6 +70,22 @@ function ofModelling(entry: Exclude<LedgerEntry, { readonly kind: DataKind }>, s
       const id = nodeId.featureTable(digest);
       const edges = [edge(id, 'computed_from', find(dataset)), edge(id, 'computed_with', find(featureSet))];
       return lineage([node('feature-table', id, `${rows} windows`, { trainRows, testRows })], edges);
+    }
+    case 'drift.evaluated': {
+      const { report, monitorName, verdict, counts, reference, current } = entry.body;
+      const id = nodeId.driftReport(report);
+      const tables = [...new Set([...reference, ...current])].map((table) =>
+        edge(id, 'computed_from', nodeId.featureTable(table)),
+      );
+      return lineage([node('drift-report', id, monitorName, { verdict, counts })], tables);
+    }
+    case 'bias.audited': {
+      const { report, auditName, verdict, counts, tables } = entry.body;
+      const id = nodeId.biasReport(report);
+      return lineage(
+        [node('bias-report', id, auditName, { verdict, counts })],
+        [...new Set(tables)].map((table) => edge(id, 'computed_from', nodeId.featureTable(table))),
+      );
     }
     case 'run.finished': {
       const { runId, trainer, seed, featureTable, parameters, metrics, mlflowRunId } = entry.body;

@@ -1,11 +1,17 @@
 /** Why: one walk over the lineage, breadth first; each level is one indexed question, and there is a limit to all of it. */
 import type { Projection, Row } from '../ports.ts';
+import { graphRows } from './graph-rows.ts';
 import { END_RELATIONS, type NodeKind, type Relation } from './lineage.ts';
 
 /** Longest way from the start, in edges. */
 export const TRACE_DEPTH_MAX = 64;
 /** Most nodes of one answer; `truncated` says when there would have been more. */
 export const TRACE_NODES_MAX = 5_000;
+
+/** Rows that one level of the walk looks at; each edge may be stated by several facts. */
+const EDGE_ROWS_MAX = TRACE_NODES_MAX * 4;
+/** Rows about the nodes of one answer: all that facts say about them. */
+const NODE_ROWS_MAX = TRACE_NODES_MAX * 16;
 
 export type TraceNode = {
   readonly id: string;
@@ -96,18 +102,20 @@ export class TraceWalk {
   }
 
   async describe(): Promise<TraceNode[]> {
-    const rows = await this.#projection.query(
-      `SELECT id, kind, label, sequence, "at", detail FROM nodes
-       WHERE sequence <= $asOf::BIGINT AND id IN (SELECT unnest(from_json($ids, '["VARCHAR"]'))) ORDER BY sequence`,
-      { asOf: String(this.#asOf), ids: JSON.stringify([...this.#ids]) },
-    );
+    const rows = await graphRows(this.#projection, [...this.#ids], {
+      table: 'nodes',
+      column: 'id',
+      columns: 'id, kind, label, sequence, "at", detail',
+      asOf: this.#asOf,
+      limit: NODE_ROWS_MAX,
+    });
     const known = new Map<string, TraceNode>(this.#given);
     for (const row of rows) known.set(String(row['id']), mergeNode(known.get(String(row['id'])), row));
     return [...this.#ids].map((id) => known.get(id) ?? mentioned(id));
   }
 
   #addEdge(edge: TraceEdge): void {
-    this.#edges.set(`${edge.from} ${edge.relation} ${edge.to}`, edge);
+    this.#edges.set(keyOf(edge), edge);
   }
 
   #givenNeighbours(from: string, direction: 'down' | 'up'): string[] {
@@ -117,22 +125,61 @@ export class TraceWalk {
   }
 
   async #edgesOf(level: readonly string[], direction: 'down' | 'up'): Promise<TraceEdge[]> {
-    const near = direction === 'down' ? 'from_id' : 'to_id';
-    // What answers an anomaly is shown once it is a fact itself: the anomaly cannot know.
-    const rows = await this.#projection.query(
-      `SELECT from_id, relation, to_id, min(sequence) AS sequence FROM edges
-       WHERE sequence <= $asOf::BIGINT AND ${near} IN (SELECT unnest(from_json($level, '["VARCHAR"]')))
-         AND (NOT starts_with(from_id, 'rollback:') OR from_id IN (SELECT id FROM nodes WHERE kind = 'rollback' AND sequence <= $asOf::BIGINT))
-       GROUP BY ALL ORDER BY sequence, from_id, relation, to_id LIMIT ${TRACE_NODES_MAX * 4}`,
-      { asOf: String(this.#asOf), level: JSON.stringify(level) },
-    );
-    return rows.map((row) => ({
-      from: String(row['from_id']),
-      relation: String(row['relation']),
-      to: String(row['to_id']),
-      sequence: Number(row['sequence']),
-    }));
+    const rows = await graphRows(this.#projection, level, {
+      table: 'edges',
+      column: direction === 'down' ? 'from_id' : 'to_id',
+      columns: 'from_id, relation, to_id, sequence',
+      asOf: this.#asOf,
+      limit: EDGE_ROWS_MAX,
+    });
+    const edges = new Map<string, TraceEdge>();
+    for (const row of rows) {
+      const edge = edgeOf(row);
+      const key = keyOf(edge);
+      // The same edge may be stated again: the first fact that does counts.
+      if (!edges.has(key)) edges.set(key, edge);
+    }
+    return this.#known([...edges.values()].sort(inOrder));
   }
+
+  /** What answers an anomaly is shown once it is a fact itself: the anomaly cannot know. */
+  async #known(edges: TraceEdge[]): Promise<TraceEdge[]> {
+    const rollbacks = [...new Set(edges.map(({ from }) => from).filter(isRollback))];
+    if (rollbacks.length === 0) return edges;
+    const question = {
+      table: 'nodes',
+      column: 'id',
+      columns: 'id, sequence',
+      asOf: this.#asOf,
+      limit: NODE_ROWS_MAX,
+    } as const;
+    const known = new Set((await graphRows(this.#projection, rollbacks, question)).map((row) => String(row['id'])));
+    return edges.filter(({ from }) => !isRollback(from) || known.has(from));
+  }
+}
+
+function isRollback(id: string): boolean {
+  return id.startsWith('rollback:');
+}
+
+function edgeOf(row: Row): TraceEdge {
+  return {
+    from: String(row['from_id']),
+    relation: String(row['relation']),
+    to: String(row['to_id']),
+    sequence: Number(row['sequence']),
+  };
+}
+
+function keyOf({ from, relation, to }: TraceEdge): string {
+  return `${from} ${relation} ${to}`;
+}
+
+function inOrder(left: TraceEdge, right: TraceEdge): number {
+  const bySequence = (left.sequence ?? 0) - (right.sequence ?? 0);
+  if (bySequence !== 0) return bySequence;
+  const [one, two] = [keyOf(left), keyOf(right)];
+  return one < two ? -1 : Number(one > two);
 }
 
 function mergeNode(known: TraceNode | undefined, row: Row): TraceNode {

@@ -1,30 +1,8 @@
-/** Why: feature sets, runs and model versions are found by name, version or digest in many places, always the same way. */
-import { type FactBody, type FeatureSet, FleetError } from '@fleetloop/schemas';
+/** Why: runs and model versions are found by name, version or digest in many places, always the same way. */
+import { type FactBody, FleetError } from '@fleetloop/schemas';
 import type { Projection } from '../ports.ts';
 
 export type RegisteredModel = FactBody<'model.registered'>;
-
-/**
- * The newest version of the feature set of that name, or the one with that digest.
- * @throws FleetError NOT_FOUND
- */
-export async function findFeatureSet(
-  projection: Projection,
-  reference: string,
-): Promise<{ readonly digest: string; readonly featureSet: FeatureSet }> {
-  const sets = (await projection.facts('feature_set.registered')).map(({ body }) => body);
-  const found = sets.findLast(
-    (entry) =>
-      entry.digest === reference ||
-      entry.featureSet.name === reference ||
-      `${entry.featureSet.name}@${entry.featureSet.version}` === reference,
-  );
-  if (found !== undefined) return found;
-  throw new FleetError(
-    'NOT_FOUND',
-    `no feature set ${reference} is registered: there is ${sets.map((entry) => entry.featureSet.name).join(', ') || 'none yet'}`,
-  );
-}
 
 /** Versions of one model name, or of all, oldest first. The first fact of a version counts. */
 export async function modelVersionsOf(projection: Projection, name?: string): Promise<readonly RegisteredModel[]> {

@@ -6,11 +6,12 @@ import { type Digest, type FactBody, FleetError } from '@fleetloop/schemas';
 import { assertNoLeakage, type FeatureTable, type TrainingActivities, type TrainingRun } from '@fleetloop/workflows';
 import { findDataset } from '../dataset/frozen-datasets.ts';
 import { storeEffectivePolicy } from '../evaluation/effective-policy.ts';
+import { findRegistered } from '../features/feature-registry.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { guardActivities, withHeartbeat } from '../workflow/activity-guard.ts';
 import { digestKey, ledgerKey, recordFacts } from '../workflow/record-facts.ts';
 import { featureTableRows, writeFeatureTable } from './feature-table.ts';
-import { findFeatureSet, modelVersionsOf, runOfModel } from './registered.ts';
+import { modelVersionsOf, runOfModel } from './registered.ts';
 import { labelsOf, predictOnce, trainOnce, TRAINER_TIMEOUT_MS_DEFAULT } from './run-trainer.ts';
 import { TRAINERS_FOLDER } from './trainers.ts';
 
@@ -27,7 +28,7 @@ export function createTrainingActivities(context: TrainingContext, options: Trai
     async resolveTraining({ training, runId }) {
       const dataset = await findDataset(context.projection, training.dataset);
       assertNoLeakage(dataset.document);
-      const featureSet = await findFeatureSet(context.projection, training.featureSet);
+      const featureSet = await findRegistered(context.projection, training.featureSet);
       const { policy } = await storeEffectivePolicy(context, training.policy);
       return {
         runId,
@@ -41,12 +42,12 @@ export function createTrainingActivities(context: TrainingContext, options: Trai
     computeFeatureTable: async (input) => withHeartbeat(async () => featureTableOf(context, input)),
     runTrainer: async ({ basis, training, table }) =>
       withHeartbeat(async (liveness) => {
-        const { featureSet } = await findFeatureSet(context.projection, basis.featureSet);
+        const { featureSet } = await findRegistered(context.projection, basis.featureSet);
         return trainOnce(trainer, { training, featureSet, table: table as Digest }, liveness);
       }),
     predictWithModel: async ({ model, trainer: name, featureSet: reference, table }) =>
       withHeartbeat(async (liveness) => {
-        const { featureSet } = await findFeatureSet(context.projection, reference);
+        const { featureSet } = await findRegistered(context.projection, reference);
         const run = await runOfModel(context.projection, model);
         const labels = await labelsOf(await context.blobs.pathOf(run.featureTable as Digest));
         const predictions = await predictOnce(
@@ -69,7 +70,7 @@ async function featureTableOf(context: TrainingContext, input: TableInput): Prom
   );
   if (known !== undefined && (await context.blobs.has(known.body.digest as Digest))) return known.body;
   const { document } = await findDataset(context.projection, input.dataset);
-  const { featureSet } = await findFeatureSet(context.projection, input.featureSet);
+  const { featureSet } = await findRegistered(context.projection, input.featureSet);
   const features = await context.features.computeMany(
     document.recordings.map((entry) => entry.recording as Digest),
     featureSet,

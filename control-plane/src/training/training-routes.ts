@@ -5,9 +5,13 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { actorOf, parseRequest } from '../api/request.ts';
 import { findDataset } from '../dataset/frozen-datasets.ts';
+import { refuseDeprecated } from '../features/feature-use.ts';
+import { findRegistered } from '../features/feature-registry.ts';
+import type { Projection } from '../ports.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import { startWorkflow } from '../workflow/start-workflow.ts';
-import { findFeatureSet, findModelVersion, modelVersionsOf } from './registered.ts';
+import { findModelVersion, modelVersionsOf } from './registered.ts';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 
@@ -30,23 +34,26 @@ export function registerTrainingRoutes(app: FastifyInstance, context: ControlPla
     const { parameters, ...training } = parseRequest(Body, request.body);
     parseGatePolicy(training.policy);
     await findDataset(projection, training.dataset);
-    await findFeatureSet(projection, training.featureSet);
+    refuseDeprecated(await findRegistered(projection, training.featureSet));
     const input: TrainModelInput = { ...training, parameters: parameters ?? null, actor: actorOf(request) };
     const workflowId = `train-${training.model}-${randomUUID().slice(0, 8)}`;
     return reply
       .code(202)
       .send(await startWorkflow(temporal, 'trainModel', { workflowId, taskQueue: config.temporal.taskQueue, input }));
   });
-  app.get('/v1/models', async () => ({ models: await modelVersionsOf(projection) }));
+  app.get('/v1/models', async (request) => ({
+    models: await modelVersionsOf(await projectionFor(projection, request.query)),
+  }));
   app.get('/v1/models/:name/:version', async (request) => {
     const path = parseRequest(Path, request.params, 'path');
-    const model = await findModelVersion(projection, path.name, path.version);
-    return { ...model, ...(await historyOf(context, model)) };
+    const view = await projectionFor(projection, request.query);
+    const model = await findModelVersion(view, path.name, path.version);
+    return { ...model, ...(await historyOf(view, model)) };
   });
 }
 
 async function historyOf(
-  { projection }: ControlPlane,
+  projection: Projection,
   model: { readonly name: string; readonly version: number; readonly runId: string },
 ): Promise<Record<string, unknown>> {
   const isMine = (body: { readonly modelName: string; readonly modelVersion: number }): boolean =>

@@ -1,7 +1,8 @@
 /** The local socket: bytes of publishers to their connections, and their orders back to the sockets. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { FleetError } from '@fleetloop/schemas';
-import { type ConnectionEffect, encodeToPublisher, LiveConnection } from '../capture/live-connection.ts';
+import { encodeToPublisher } from '../capture/live-answers.ts';
+import { type ConnectionEffect, LiveConnection } from '../capture/live-connection.ts';
 import type { LiveIntake } from '../capture/live-intake.ts';
 import type { AgentLogger } from '../ports.ts';
 import { listenOnSocketFile } from './socket-file.ts';

@@ -68,7 +68,12 @@ export class AgentExplainer {
       spool: this.#spool(),
       uplink: { ...explained, uploads: explained.uploads.slice(0, UPLOADS_IN_STATUS_MAX) },
       pulls: [...pulls.report()],
-      model: { ...runtime.report(), inferences: inferences(), deadlineMisses: runtime.deadlineMisses },
+      model: {
+        ...runtime.report(),
+        inferences: inferences(),
+        deadlineMisses: runtime.deadlineMisses,
+        features: runtime.features(),
+      },
     };
   }
 

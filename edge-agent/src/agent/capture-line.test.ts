@@ -1,8 +1,9 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
-import { parseCampaign, type SignalChannel, type SignalMessage } from '@fleetloop/schemas';
+import type { Campaign, SignalChannel, SignalMessage } from '@fleetloop/schemas';
 import { InferenceSchema, Role } from '@fleetloop/schemas/wire';
 import { describe, expect, it } from 'vitest';
 import type { InferenceResult } from '../ports.ts';
+import { testCampaign } from '../record/live-testbed.ts';
 import { readRecorded, recordingsOf } from '../record/read-recorded.ts';
 import { RedactionRules } from '../record/redaction-rules.ts';
 import { Redactor } from '../record/redactor.ts';
@@ -17,18 +18,8 @@ const CHANNEL: SignalChannel = {
   rateHz: 1,
 };
 
-const campaign = (id: string, change: object): ReturnType<typeof parseCampaign> =>
-  parseCampaign({
-    kind: 'campaign',
-    id,
-    version: 1,
-    description: '',
-    owner: 't',
-    priority: 'normal',
-    preWindowMs: 2_000,
-    postWindowMs: 1_000,
-    ...change,
-  });
+const campaign = (id: string, change: object): Campaign =>
+  testCampaign(id, { preWindowMs: 2_000, postWindowMs: 1_000, ...change });
 const onSpeed = (id: string, change: object = {}) =>
   campaign(id, {
     inputs: [{ kind: 'signal', name: 'speed', path: 'Vehicle.Speed', unit: 'km/h' }],

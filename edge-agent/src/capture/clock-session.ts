@@ -3,13 +3,13 @@
  * clock changes no stamp and no decision. Both clocks are read together once a second, so that a recording can be put on
  * another time later and says which steps there were.
  */
-import type { RecordingClock } from '@fleetloop/schemas';
+import { CLOCK_SAMPLES_PER_RECORDING_MAX, type RecordingClock } from '@fleetloop/schemas';
+import { evenlySpread } from './evenly-spread.ts';
 
 export const SAMPLE_INTERVAL_MS = 1_000;
 /** Samples kept; when they are full, every second one of the older half goes, so that the whole session stays covered. */
 export const SAMPLES_MAX = 4_096;
 export const STEPS_MAX = 256;
-const SAMPLES_PER_RECORDING_MAX = 256;
 /** `Date.now` gives whole milliseconds. */
 const WALL_RESOLUTION_NS = 1_000_000n;
 /** A disciplined clock is slewed by 500 ppm at most; what differs by more than twice that, and this, was stepped. */
@@ -47,6 +47,8 @@ export class SessionClock {
   #samples: Sample[] = [];
   readonly #steps: ClockStep[] = [];
   #stepsSeen = 0;
+  /** Asked for each message, changed by each sample. */
+  #wallAheadNs = 0n;
 
   constructor(clocks: ClockPair, declaration: WallClockDeclaration) {
     this.#clocks = clocks;
@@ -76,7 +78,7 @@ export class SessionClock {
 
   /** UTC = session time + this, by the wall clock as last read. */
   get wallAheadNs(): bigint {
-    return this.#aheadOf(this.#latest);
+    return this.#wallAheadNs;
   }
 
   /** How far session time plus `wallAheadNs` may be from UTC. */
@@ -89,6 +91,7 @@ export class SessionClock {
     const last = this.#latest;
     const next = readBoth(this.#clocks);
     this.#samples.push(next);
+    this.#wallAheadNs = this.#aheadOf(next);
     if (this.#samples.length > SAMPLES_MAX) this.#thinOut();
     const elapsedNs = next.monotonicNs - last.monotonicNs;
     const byNs = next.wallNs - last.wallNs - elapsedNs;
@@ -140,14 +143,10 @@ export class SessionClock {
 
   /** The samples inside, and one on either side where there is one; thinned out evenly. */
   #samplesOf(startNs: bigint, endNs: bigint): readonly Sample[] {
-    const after = this.#samples.findIndex((sample) => this.at(sample.monotonicNs) > endNs);
-    const end = after === -1 ? this.#samples.length : after + 1;
-    const inside = this.#samples.findIndex((sample) => this.at(sample.monotonicNs) >= startNs);
-    const start = Math.max(0, (inside === -1 ? this.#samples.length : inside) - 1);
-    const found = this.#samples.slice(start, end);
-    if (found.length <= SAMPLES_PER_RECORDING_MAX) return found;
-    const stride = (found.length - 1) / (SAMPLES_PER_RECORDING_MAX - 1);
-    return Array.from({ length: SAMPLES_PER_RECORDING_MAX }, (_, index) => found[Math.round(index * stride)] as Sample);
+    // From the end: what is asked for is nearly always what was just sampled.
+    const before = this.#samples.findLastIndex((sample) => this.at(sample.monotonicNs) < startNs);
+    const last = this.#samples.findLastIndex((sample) => this.at(sample.monotonicNs) <= endNs);
+    return evenlySpread(this.#samples.slice(Math.max(0, before), last + 2), CLOCK_SAMPLES_PER_RECORDING_MAX);
   }
 
   #thinOut(): void {

@@ -2,25 +2,18 @@
  * The agent's side of one publisher's connection: bytes and moments in, answers and orders out. No socket in here, so that every
  * order of bytes can be tried.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { toBinary } from '@bufbuild/protobuf';
 import { type ErrorCode, FleetError } from '@fleetloop/schemas';
-import {
-  type DeclareChannel,
-  PublishBatchSchema,
-  type ToAgent,
-  ToAgentSchema,
-  ToPublisherSchema,
-} from '@fleetloop/schemas/wire';
-import { FrameSplitter, toFrame } from '../publish/publish-frames.ts';
+import { type DeclareChannel, PublishBatchSchema } from '@fleetloop/schemas/wire';
+import { FrameSplitter } from '../publish/publish-frames.ts';
 import { batchStart, decodeBatch, type PublishEntry } from '../publish/publish-codec.ts';
+import { checkHello, decodeToAgent, encodeToPublisher, type ToPublisherKind, welcomeOf } from './live-answers.ts';
 import type { LiveBinding } from './live-channels.ts';
 import { toDeclaration } from './live-declaration.ts';
 import type { LiveIntake, Verdict } from './live-intake.ts';
 import { frameBytesMax } from './live-limits.ts';
 import { RateBucket } from './live-rate.ts';
 
-export const PROTOCOL_VERSION = 1;
-const PUBLISHER_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** At most one refusal a second and channel is told; what was dropped meanwhile is in its count. */
 const REFUSAL_INTERVAL_NS = 1_000_000_000n;
 /** A publisher that goes on without credit for this many windows is cut. */
@@ -139,25 +132,9 @@ export class LiveConnection {
 
   #hello(version: number, publisher: string): void {
     if (this.#publisher !== undefined) throw new FleetError('PUBLISH_MALFORMED', 'a publisher says hello once');
-    if (version !== PROTOCOL_VERSION || !PUBLISHER_NAME.test(publisher)) {
-      throw new FleetError(
-        'PUBLISH_MALFORMED',
-        `the hello must name protocol version ${PROTOCOL_VERSION} and a publisher of up to 64 letters, digits, ".", "_", "-"`,
-      );
-    }
+    checkHello(version, publisher);
     this.#publisher = publisher;
-    const { limits } = this.#intake;
-    this.#send({
-      case: 'welcome',
-      value: {
-        protocolVersion: PROTOCOL_VERSION,
-        agent: 'fleetloop',
-        frameBytesMax: frameBytesMax(limits),
-        messageBytesMax: limits.messageBytesMax,
-        channelsMax: limits.channelsPerPublisherMax,
-        credit: { messages: limits.windowMessages, bytes: limits.windowBytes },
-      },
-    });
+    this.#send(welcomeOf(this.#intake.limits));
   }
 
   #declare(declare: DeclareChannel): void {
@@ -294,7 +271,7 @@ export class LiveConnection {
     if (this.#queued === 0) this.#intake.leave();
   }
 
-  #send(kind: NonNullable<Parameters<typeof create<typeof ToPublisherSchema>>[1]>['kind']): void {
+  #send(kind: ToPublisherKind): void {
     this.#effects.push({ kind: 'send', frame: encodeToPublisher(kind) });
   }
 
@@ -303,19 +280,4 @@ export class LiveConnection {
     this.#effects = [];
     return effects;
   }
-}
-
-function decodeToAgent(frame: Uint8Array): ToAgent {
-  try {
-    return fromBinary(ToAgentSchema, frame);
-  } catch (cause) {
-    throw new FleetError('PUBLISH_MALFORMED', 'a frame is not a ToAgent message: check the publisher', { cause });
-  }
-}
-
-/** A frame with one answer. */
-export function encodeToPublisher(
-  kind: NonNullable<Parameters<typeof create<typeof ToPublisherSchema>>[1]>['kind'],
-): Uint8Array {
-  return toFrame(toBinary(ToPublisherSchema, create(ToPublisherSchema, kind === undefined ? {} : { kind })));
 }

@@ -34,6 +34,9 @@ export class LiveIntake {
   readonly #channels: LiveChannels;
   #session: LiveSession;
   #publishers = 0;
+  /** Last arrival, and its log time in the session that runs. */
+  #arrivalNs = -1n;
+  #logTimeNs = 0n;
 
   constructor(options: LiveIntakeOptions) {
     this.#options = options;
@@ -101,7 +104,7 @@ export class LiveIntake {
       else topic.counters.refused += 1;
       return verdict;
     }
-    const logTimeNs = this.#session.clock.at(arrivalNs);
+    const logTimeNs = this.#logTimeAt(arrivalNs);
     const publishTimeNs =
       entry.stampNs === undefined
         ? logTimeNs
@@ -112,6 +115,15 @@ export class LiveIntake {
     const message = toMessage(binding, entry, { sequence, logTimeNs, publishTimeNs, isOwned });
     this.queue.push({ kind: 'message', message, owner, sizeBytes: entry.sizeBytes });
     return 'taken';
+  }
+
+  /** Entries come in pieces with one arrival each; a bigint of its own for each would be most of what they cost. */
+  #logTimeAt(arrivalNs: bigint): bigint {
+    if (arrivalNs !== this.#arrivalNs) {
+      this.#arrivalNs = arrivalNs;
+      this.#logTimeNs = this.#session.clock.at(arrivalNs);
+    }
+    return this.#logTimeNs;
   }
 
   /** Ends the session and begins another. @throws FleetError FORBIDDEN, PUBLISH_MALFORMED */
@@ -128,6 +140,7 @@ export class LiveIntake {
     }
     const beforeNs = this.#session.clock.nowNs();
     this.#session = this.#makeSession({ ...attributes, mark: name });
+    this.#arrivalNs = -1n;
     this.#channels.startSession(this.#session.clock.startNs - beforeNs);
     this.queue.push({ kind: 'session', session: this.#session });
   }
@@ -180,7 +193,7 @@ type Header = {
 function toMessage(
   { topic, conversions }: LiveBinding,
   { values, data }: Omit<PublishEntry, 'channel'>,
-  { isOwned, ...header }: Header,
+  { sequence, logTimeNs, publishTimeNs, isOwned }: Header,
 ): SourceMessage {
   const { channel } = topic;
   if (channel.kind === 'signal') {
@@ -188,9 +201,10 @@ function toMessage(
     conversions?.forEach(({ scale, offset }, index) => {
       converted[index] = (converted[index] as number) * scale + offset;
     });
-    return { kind: 'signal', channel, ...header, values: converted };
+    return { kind: 'signal', channel, sequence, logTimeNs, publishTimeNs, values: converted };
   }
-  return { kind: 'opaque', channel: channel satisfies OpaqueChannel, ...header, data: kept(data ?? NO_BYTES, isOwned) };
+  const bytes = kept(data ?? NO_BYTES, isOwned);
+  return { kind: 'opaque', channel: channel satisfies OpaqueChannel, sequence, logTimeNs, publishTimeNs, data: bytes };
 }
 
 /** A small piece of a large frame is copied, so that a queue never holds more than twice what it counts. */

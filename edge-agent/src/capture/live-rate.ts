@@ -36,6 +36,8 @@ export class RateBucket {
   }
 
   #fill(nowNs: bigint): void {
+    // All that came in one piece came at one time.
+    if (nowNs === this.#atNs) return;
     const elapsedS = this.#atNs === undefined ? 0 : Number(nowNs - this.#atNs) / NS_PER_S;
     this.#atNs = nowNs;
     if (elapsedS <= 0) return;

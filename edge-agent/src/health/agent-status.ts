@@ -2,6 +2,7 @@
 import type { ReportedState } from '@fleetloop/schemas';
 import type { TriggerStatistics } from '@fleetloop/schemas/trigger';
 import type { ChannelReport } from '../capture/channel-monitor.ts';
+import type { FeatureCacheReport } from '../features/feature-cache.ts';
 import type { CampaignReport } from '../campaign/campaign-desk.ts';
 import type { RecorderExplanation } from '../record/recorder-explanation.ts';
 import type { SpoolCounts } from '../spool/spool-index.ts';
@@ -61,5 +62,9 @@ export type AgentStatus = {
   };
   readonly uplink: UplinkExplanation;
   readonly pulls: NonNullable<ReportedState['pulls']>;
-  readonly model: ReportedState['model'] & { readonly inferences: number; readonly deadlineMisses: number };
+  readonly model: ReportedState['model'] & {
+    readonly inferences: number;
+    readonly deadlineMisses: number;
+    readonly features: readonly FeatureCacheReport[];
+  };
 };

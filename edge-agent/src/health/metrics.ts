@@ -123,7 +123,22 @@ function modelMetrics({ model }: AgentStatus): readonly Metric[] {
   return [
     counter('infer_inferences_total', 'Inferences.', model.inferences),
     counter('infer_deadline_misses_total', 'Inferences that missed their deadline.', model.deadlineMisses),
+    counter('feature_vectors_total', 'Feature vectors of the models at work.', sumOf(model.features, 'vectors')),
+    counter(
+      'feature_budget_misses_total',
+      'Feature vectors that took longer than their budget.',
+      sumOf(model.features, 'budgetMisses'),
+    ),
+    counter(
+      'feature_late_samples_total',
+      'Samples that came after all their windows had closed.',
+      sumOf(model.features, 'lateSamples'),
+    ),
   ];
+}
+
+function sumOf(features: AgentStatus['model']['features'], count: 'vectors' | 'budgetMisses' | 'lateSamples'): number {
+  return features.reduce((sum, entry) => sum + entry[count], 0);
 }
 
 const counter = (name: string, help: string, value: number): Metric => plain('counter', name, help, value);

@@ -83,5 +83,18 @@ export const STATUS: AgentStatus = {
     refused: null,
     inferences: 50,
     deadlineMisses: 1,
+    features: [
+      {
+        featureSet: { name: 'norms', version: 1, digest: `sha256:${'ab'.repeat(32)}` },
+        vectors: 50,
+        windowEndNs: 1_700_000_000_000_000_000n,
+        ageMs: 1_200,
+        latencyBudgetMs: 20,
+        latencyMs: { last: 0.04, worst: 0.31 },
+        budgetMisses: 2,
+        lateSamples: 3,
+        overflows: 0,
+      },
+    ],
   },
 };

@@ -1,12 +1,12 @@
+import { statusText } from '@fleetloop/schemas';
 import { describe, expect, it } from 'vitest';
 import { toPlain } from './plain.ts';
 import { STATUS } from './status-testbed.ts';
-import { statusText } from './status-text.ts';
 
 describe('the text of a status', () => {
   it('says how each stage is, as it came over the socket', () => {
-    const text = statusText(JSON.parse(JSON.stringify(toPlain(STATUS))) as never);
-    expect(text.split('\n')).toEqual([
+    const text = statusText(JSON.parse(JSON.stringify(toPlain(STATUS))));
+    expect(text?.split('\n')).toEqual([
       'vehicle-1  agent 1.0.0, hardware A, up 1 h 2 min, 60.0 MiB of memory',
       'capture   live, session live/1, 1000 messages on 1 topics',
       '          /vss/Vehicle frozen: Vehicle.Speed stands still',
@@ -23,6 +23,7 @@ describe('the text of a status', () => {
       '          bulk: 0 recordings, 0.0 MiB wait, 0.0 MiB left today',
       '          bulk is held: UPLINK_BUSY: busy',
       'model     slot A, 50 inferences, 1 deadline misses',
+      '          norms v1: 50 vectors, the newest 1200 ms old, at most 0.31 ms of 20 ms, 2 over budget',
       '',
     ]);
   });
@@ -30,8 +31,12 @@ describe('the text of a status', () => {
   it('says why there is no link', () => {
     const link = { isConnected: false, refusal: { code: 'UPLINK_FORBIDDEN', message: 'revoked' } };
     const uplink = { ...STATUS.uplink, link };
-    expect(statusText({ ...STATUS, uplink })).toContain('uplink    refused (UPLINK_FORBIDDEN: revoked), metered');
-    expect(statusText({ ...STATUS, uplink: { ...uplink, link: { ...link, refusal: null } } })).toContain('no link');
+    expect(statusText(toPlain({ ...STATUS, uplink }))).toContain(
+      'uplink    refused (UPLINK_FORBIDDEN: revoked), metered',
+    );
+    expect(statusText(toPlain({ ...STATUS, uplink: { ...uplink, link: { ...link, refusal: null } } }))).toContain(
+      'no link',
+    );
   });
 
   it.each([
@@ -41,6 +46,17 @@ describe('the text of a status', () => {
     [3_599_000, '59 min'],
     [90_000_000, '25 h 0 min'],
   ])('gives %i ms as %s', (uptimeMs, text) => {
-    expect(statusText({ ...STATUS, uptimeMs })).toContain(`up ${text},`);
+    expect(statusText(toPlain({ ...STATUS, uptimeMs }))).toContain(`up ${text},`);
+  });
+
+  it('is none for what is not a status', () => {
+    expect(statusText({ kind: 'agent-status' })).toBeUndefined();
+    expect(statusText('fine')).toBeUndefined();
+  });
+
+  it('does not steer the terminal, whatever the vehicle says', () => {
+    const finding = { ...STATUS.capture.findings[0], detail: '\u001B[2J\rall is well\ncampaign  fast v1 active' };
+    const text = statusText(toPlain({ ...STATUS, capture: { ...STATUS.capture, findings: [finding] } }));
+    expect(text).toContain('frozen:  [2J all is well campaign  fast v1 active\n');
   });
 });

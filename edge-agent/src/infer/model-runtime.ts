@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type DsseEnvelope, FleetError, type ReportedState, type SourceMessage } from '@fleetloop/schemas';
 import { type Inference, Role } from '@fleetloop/schemas/wire';
-import type { FeatureVector } from '../features/streaming-evaluator.ts';
+import type { FeatureVector } from '@fleetloop/schemas/features';
 import { InstallRunner } from '../install/install-runner.ts';
 import { toReport } from '../install/install-state.ts';
 import { openSlotFolders, type SlotFolders } from '../install/slot-folders.ts';
@@ -120,6 +120,10 @@ class VehicleModels implements ModelRuntime {
 
   report(): ReportedState['model'] {
     return toReport(this.#need().state, this.#shadow?.bundle ?? null);
+  }
+
+  features(): ReturnType<ModelRuntime['features']> {
+    return [this.#active, this.#shadow].flatMap((model) => (model === null ? [] : [model.features.report()]));
   }
 
   onChange(listener: () => void): void {

@@ -1,6 +1,6 @@
 import { type BundleManifest, FleetError } from '@fleetloop/schemas';
 import { describe, expect, it } from 'vitest';
-import type { FeatureVector } from '../features/streaming-evaluator.ts';
+import type { FeatureVector } from '@fleetloop/schemas/features';
 import type { ModelSession } from './model-session.ts';
 import { RunningModel } from './running-model.ts';
 import { trainingDistance } from './training-distance.ts';

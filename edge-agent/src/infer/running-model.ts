@@ -1,10 +1,7 @@
 // Why this file exists: one model at work: streaming features, session, deadline and fallback, for the active and the shadow role alike.
 import { type BundleManifest, FleetError, type SourceMessage } from '@fleetloop/schemas';
-import {
-  createStreamingEvaluator,
-  type FeatureVector,
-  type StreamingEvaluator,
-} from '../features/streaming-evaluator.ts';
+import type { FeatureVector } from '@fleetloop/schemas/features';
+import { FeatureCache } from '../features/feature-cache.ts';
 import { indexOfMax } from '../install/variant-choice.ts';
 import type { ModelSession } from './model-session.ts';
 import { trainingDistance } from './training-distance.ts';
@@ -35,8 +32,9 @@ export class RunningModel {
   readonly manifest: BundleManifest;
   /** Set when its features cannot be computed from this vehicle's channels; it is then left alone. */
   isBroken = false;
+  /** Its features: computed once, and held for whoever asks. */
+  readonly features: FeatureCache;
   readonly #session: ModelSession;
-  readonly #evaluator: StreamingEvaluator;
   readonly #now: () => number;
   #inFlight: Promise<unknown> = Promise.resolve();
   #last: { readonly output: string; readonly confidence: number } = { output: '', confidence: 0 };
@@ -47,16 +45,17 @@ export class RunningModel {
     this.manifest = options.manifest;
     this.#session = options.session;
     this.#now = options.now ?? (() => performance.now());
-    this.#evaluator = createStreamingEvaluator(options.manifest.featureSet);
+    const { featureSet, featureSetDigest } = options.manifest;
+    this.features = new FeatureCache({ featureSet, digest: featureSetDigest, now: this.#now });
   }
 
   /** Windows that this message closes; most messages close none. @throws FleetError FEATURE_SET_INVALID */
   push(message: SourceMessage): readonly FeatureVector[] {
-    return this.#evaluator.push(message);
+    return this.features.push(message);
   }
 
   endSession(): readonly FeatureVector[] {
-    return this.#evaluator.endSession();
+    return this.features.endSession();
   }
 
   /** Infers over one window within the bundle's latency budget; failures and misses are outcomes, not errors. */

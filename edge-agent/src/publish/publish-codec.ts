@@ -111,16 +111,16 @@ export function decodeBatch(bytes: Uint8Array, start: number, onEntry: (entry: P
   const reader = new Reader(bytes, start, bytes.length);
   while (reader.offset < reader.end) {
     const tag = reader.varint();
-    if (tag === ENTRY_TAG) {
-      const length = reader.length();
-      onEntry(decodeEntry(bytes, reader.offset, reader.offset + length));
-      reader.offset += length;
-    } else reader.skip(tag);
+    if (tag === ENTRY_TAG) onEntry(decodeEntry(reader, reader.length()));
+    else reader.skip(tag);
   }
 }
 
-function decodeEntry(bytes: Uint8Array, start: number, end: number): PublishEntry {
-  const reader = new Reader(bytes, start, end);
+/** Hot path: the reader of the batch reads its entries too, each within its own end. */
+function decodeEntry(reader: Reader, sizeBytes: number): PublishEntry {
+  const batchEnd = reader.end;
+  const end = reader.offset + sizeBytes;
+  reader.end = end;
   let channel = 0;
   let sequence: number | undefined;
   let stampNs: bigint | undefined;
@@ -144,17 +144,15 @@ function decodeEntry(bytes: Uint8Array, start: number, end: number): PublishEntr
       case VALUE_TAG:
         values = joined(values, reader.doubles(8));
         break;
-      case DATA_TAG: {
-        const length = reader.length();
-        data = bytes.subarray(reader.offset, reader.offset + length);
-        reader.offset += length;
+      case DATA_TAG:
+        data = reader.bytes(reader.length());
         break;
-      }
       default:
         reader.skip(tag);
     }
   }
-  return { channel, sequence, stampNs, values, data, sizeBytes: end - start };
+  reader.end = batchEnd;
+  return { channel, sequence, stampNs, values, data, sizeBytes };
 }
 
 /** A repeated field may come in pieces (protobuf, "packed repeated fields"). */
@@ -168,7 +166,8 @@ function joined(before: Float64Array | undefined, next: Float64Array): Float64Ar
 }
 
 class Reader {
-  readonly end: number;
+  /** No field reaches beyond it. */
+  end: number;
   offset: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -197,6 +196,13 @@ class Reader {
   length(): number {
     const length = this.varint();
     return length <= this.end - this.offset ? length : this.#refuse('a length over the end');
+  }
+
+  /** A view of the next bytes, which are there. */
+  bytes(sizeBytes: number): Uint8Array {
+    const bytes = this.#bytes.subarray(this.offset, this.offset + sizeBytes);
+    this.offset += sizeBytes;
+    return bytes;
   }
 
   fixed64(): bigint {

@@ -63,6 +63,9 @@ export const recordChannelId = (view: DataView, at: number): number => view.getU
 export const recordSequence = (view: DataView, at: number): number => view.getUint32(at + SEQUENCE_AT, true);
 export const recordTimeNs = (view: DataView, at: number): bigint => view.getBigUint64(at + LOG_TIME_AT, true);
 
+export const recordPublishTimeNs = (view: DataView, at: number): bigint =>
+  view.getBigUint64(at + PUBLISH_TIME_AT, true);
+
 /** The record's logTime without a bigint. */
 export function recordOffset(view: DataView, at: number, base: TimeBase): number {
   const high = view.getUint32(at + LOG_TIME_AT + 4, true) - base.high;

@@ -3,6 +3,7 @@ import { FleetError, type PullRequest } from '@fleetloop/schemas';
 import type { DiskRing } from './disk-ring.ts';
 import type { IntervalFacts, SessionStart } from './event-metadata.ts';
 import type { EventWindow } from './event-windows.ts';
+import { formerFacts } from './former-facts.ts';
 import { offsetOf, timeAt } from './message-record.ts';
 import type { RecorderEffect } from './recorder-effects.ts';
 import type { RecordingBuilder } from './recording-builder.ts';
@@ -28,7 +29,12 @@ export type RangeContext = {
   readonly facts: IntervalFacts;
 };
 
-type Source = StoredGround & { readonly session: SessionStart; readonly facts: IntervalFacts };
+/** `former` is set for a session that is over: what is known of it has to be read back. */
+type Source = StoredGround & {
+  readonly session: SessionStart;
+  readonly facts: IntervalFacts;
+  readonly former?: StoredSession;
+};
 type Range = { readonly startNs: bigint; readonly endNs: bigint };
 
 /** @throws FleetError PULL_UNAVAILABLE naming what is held, PULL_INVALID */
@@ -65,7 +71,8 @@ async function recordPart(
   try {
     const selection = await selectStored(source, span, plan, disk?.logger);
     const context = await latchedBefore(source, span.start, plan, disk?.logger);
-    const recording = builder.build(source, { window, plan, selection, context, campaigns: [], pull });
+    const facts = source.former === undefined ? source.facts : await formerFacts(source.former, span, disk?.logger);
+    const recording = builder.build({ ...source, facts }, { window, plan, selection, context, campaigns: [], pull });
     return { kind: 'close', recording, isSettled: true };
   } finally {
     for (const block of source.blocks) block.holders -= 1;
@@ -77,13 +84,14 @@ function sourcesOf({ live, disk, facts }: RangeContext): readonly Source[] {
   const current = new Set(live.map(({ stored }) => stored));
   const former = (disk?.sessions() ?? []).filter((stored) => !current.has(stored));
   return [
-    ...former.map(({ start, base, channels, blocks, context }) => ({
-      session: start,
-      base,
-      channels,
-      context,
+    ...former.map((stored) => ({
+      session: stored.start,
+      base: stored.base,
+      channels: stored.channels,
+      context: stored.context,
       facts: {},
-      blocks: blocks.filter((block) => !block.isDropped),
+      former: stored,
+      blocks: stored.blocks.filter((block) => !block.isDropped),
     })),
     ...live.map(({ ring, session, stored }) => {
       const inMemory = new Set(ring.blocks);

@@ -1,8 +1,9 @@
 /** Turns the claims that a power cut left open into recordings of what had reached the disk. */
 import type { DiskRing } from './disk-ring.ts';
-import type { SessionStart } from './event-metadata.ts';
+import type { IntervalFacts, SessionStart } from './event-metadata.ts';
 import { openEvents, type OpenSession } from './claim-lines.ts';
 import type { EventWindow } from './event-windows.ts';
+import { formerFacts } from './former-facts.ts';
 import type { Gap } from './gaps.ts';
 import { offsetOf, timeAt, timeBaseOf } from './message-record.ts';
 import { ChannelTable } from './channel-table.ts';
@@ -46,8 +47,13 @@ async function recoverWindow(
   const last = ground.blocks.reduce((latest, block) => Math.max(latest, block.latest), Number.NEGATIVE_INFINITY);
   const isCut = !open.isEnded && last < span.end;
   const gaps = isCut ? silentToTheEnd(selection, ground, window) : [];
+  const former = stored === undefined ? {} : await formerFacts(stored, span, disk.logger);
+  const facts: IntervalFacts = {
+    ...former,
+    quality: (startNs, endNs) => ({ ...former.quality?.(startNs, endNs), gaps }),
+  };
   const recording = builder.build(
-    { base: ground.base, channels: ground.channels, session, facts: { quality: () => ({ gaps }) } },
+    { base: ground.base, channels: ground.channels, session, facts },
     {
       window,
       plan,

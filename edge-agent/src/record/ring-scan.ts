@@ -77,6 +77,7 @@ type Reading = { readonly sessions: Map<number, FoundSession>; readonly port: Se
 
 function readSegment(disk: Disk, path: string, scan: SegmentScan, { sessions, port }: Reading): FoundSegment {
   const blocks: FoundSegment['blocks'][number][] = [];
+  let note: FoundFrame | undefined;
   for (const frame of scan.frames) {
     const { header, payload } = frame;
     const known = sessions.get(header.session);
@@ -84,8 +85,10 @@ function readSegment(disk: Disk, path: string, scan: SegmentScan, { sessions, po
       if (known === undefined || known.blocks.has(header.block)) continue;
       const block = storedBlock(disk, path, frame, known.session);
       known.blocks.set(header.block, block);
+      if (note?.payload !== undefined && isNoteOf(note, frame)) known.session.notes.put(block, note.payload);
       blocks.push({ session: known.session, block });
-    } else if (payload !== undefined && header.kind === 'session' && known === undefined) {
+    } else if (header.kind === 'note') note = frame;
+    else if (payload !== undefined && header.kind === 'session' && known === undefined) {
       const facts = decodeSession(payload);
       if (facts === undefined) continue;
       sessions.set(header.session, { session: StoredSession.found(header.session, facts, port), blocks: new Map() });
@@ -93,6 +96,9 @@ function readSegment(disk: Disk, path: string, scan: SegmentScan, { sessions, po
   }
   return { path, sizeBytes: scan.sizeBytes, blocks };
 }
+
+const isNoteOf = (note: FoundFrame, block: FoundFrame): boolean =>
+  note.header.session === block.header.session && note.header.block === block.header.block;
 
 function readTexts(kind: string, payload: Uint8Array, session: StoredSession): void {
   if (kind === 'context') {

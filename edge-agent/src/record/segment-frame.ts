@@ -11,13 +11,14 @@ const HEADER_CRC_AT = 52;
 /** Largest payload that is believed, bytes. */
 export const FRAME_PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;
 
-export const FRAME_KINDS = { session: 1, channels: 2, context: 3, block: 4 } as const;
+export const FRAME_KINDS = { session: 1, channels: 2, context: 3, block: 4, note: 5 } as const;
 export type FrameKind = keyof typeof FRAME_KINDS;
 const KINDS = new Map<number, FrameKind>([
   [FRAME_KINDS.session, 'session'],
   [FRAME_KINDS.channels, 'channels'],
   [FRAME_KINDS.context, 'context'],
   [FRAME_KINDS.block, 'block'],
+  [FRAME_KINDS.note, 'note'],
 ]);
 
 export type FrameHeader = {
@@ -32,7 +33,7 @@ export type FrameHeader = {
   readonly rawCrc: number;
   /** Of a block. */
   readonly messages: number;
-  /** Number of a block in its session: one that was written twice, as the first time was not certain, is known by it. */
+  /** Number of a block in its session, or of the block that a note is on: one that was written twice, as the first time was not certain, is known by it. */
   readonly block: number;
   readonly earliestNs: bigint;
   readonly latestNs: bigint;

@@ -2,11 +2,12 @@
 import type { Campaign } from '@fleetloop/schemas';
 import { ChannelTable } from './channel-table.ts';
 import type { ClaimJournal } from './claim-journal.ts';
-import type { SessionStart } from './event-metadata.ts';
+import type { IntervalFacts, SessionStart } from './event-metadata.ts';
 import type { EventWindow, WindowClaim } from './event-windows.ts';
 import type { ContextRecord } from './latched-context.ts';
 import { type TimeBase, timeBaseOf } from './message-record.ts';
 import type { RecordBlock } from './record-block.ts';
+import { SessionNotes } from './session-notes.ts';
 import type { BlockStore, SessionRing } from './session-ring.ts';
 import { type SessionFacts } from './segment-texts.ts';
 
@@ -18,6 +19,9 @@ export type SessionDisk = {
   readonly add: (session: StoredSession, block: RecordBlock) => void;
 };
 
+/** What a live session is captured into, and what others know of it. */
+export type LiveGround = { readonly ring: SessionRing; readonly facts: IntervalFacts };
+
 export class StoredSession implements BlockStore {
   readonly number: number;
   readonly start: SessionStart;
@@ -27,6 +31,7 @@ export class StoredSession implements BlockStore {
   readonly blocks: RecordBlock[] = [];
   /** Latched messages that segments name, for sessions of former boots. */
   readonly context: ContextRecord[] = [];
+  readonly notes: SessionNotes;
   readonly #disk: SessionDisk;
   readonly #ring: SessionRing | undefined;
   #blocksSeen = 0;
@@ -36,15 +41,16 @@ export class StoredSession implements BlockStore {
   #neededFrom = Number.NEGATIVE_INFINITY;
   #claimedFrom = Number.POSITIVE_INFINITY;
 
-  constructor(number: number, start: SessionStart, disk: SessionDisk, ring: SessionRing | TimeBase) {
+  constructor(number: number, start: SessionStart, disk: SessionDisk, ground: LiveGround | TimeBase) {
     this.number = number;
     this.start = start;
     this.#disk = disk;
-    const isLive = 'channels' in ring;
-    this.#ring = isLive ? ring : undefined;
-    this.base = isLive ? ring.base : ring;
-    this.channels = isLive ? ring.channels : new ChannelTable();
-    if (!isLive) this.#neededFrom = Number.POSITIVE_INFINITY;
+    const live = 'ring' in ground ? ground : undefined;
+    this.#ring = live?.ring;
+    this.base = 'ring' in ground ? ground.ring.base : ground;
+    this.channels = live?.ring.channels ?? new ChannelTable();
+    this.notes = new SessionNotes(live?.facts);
+    if (live === undefined) this.#neededFrom = Number.POSITIVE_INFINITY;
   }
 
   /** A session that a former boot left. */
@@ -72,6 +78,7 @@ export class StoredSession implements BlockStore {
 
   add(block: RecordBlock): void {
     this.#isSealWanted = false;
+    this.notes.take(block, this.base);
     this.#disk.add(this, block);
   }
 

@@ -1,5 +1,5 @@
 /** What the spool knows of a recording while it waits, and what it remembers when it is gone. */
-import type { Digest, EventId, Priority } from '@fleetloop/schemas';
+import { type Digest, type EventId, lossName, type Priority } from '@fleetloop/schemas';
 import type { ByteSink } from '../ports.ts';
 
 /** Chunks of one recording: their digests fit into one message of 1 MiB; with 64 KiB each it bounds a recording at 2.0 GB. */
@@ -56,10 +56,9 @@ export type SpoolEntry = {
 
 export const OUTCOMES = ['verified', 'refused', 'evicted', 'quarantined', 'withdrawn'] as const;
 
-/** The end of a recording on this vehicle. One of `evicted` or `quarantined` is a loss that the cloud must be told. */
-export type Outcome = {
-  readonly id: string;
-  readonly outcome: (typeof OUTCOMES)[number];
+/** What is still known of a recording that is gone. */
+type GoneRecording = {
+  /** Null when it was never written as a whole. */
   readonly digest: Digest | null;
   readonly sizeBytes: number;
   readonly priority: Priority;
@@ -67,32 +66,29 @@ export type Outcome = {
   readonly campaignIds: readonly string[];
   readonly startNs: bigint;
   readonly endNs: bigint;
+  readonly atMs: number;
+};
+
+/** The end of a recording on this vehicle. One of `evicted` or `quarantined` is a loss that the cloud must be told. */
+export type Outcome = GoneRecording & {
+  readonly id: string;
+  readonly outcome: (typeof OUTCOMES)[number];
   /** Sequence of the ledger entry that took the recording in, as text; only for `verified`. */
   readonly ledgerSequence?: string;
   /** The event that it became part of; only for `withdrawn`. */
   readonly into?: string;
   readonly code?: string;
   readonly reason?: string;
-  readonly atMs: number;
   /** Losses of the event before this one: it came again each time as what it had become, and was given up again. */
   readonly tombstonesBefore?: number;
 };
 
 /** A loss that the cloud has not confirmed yet. */
-export type TombstoneEntry = {
+export type TombstoneEntry = GoneRecording & {
   /** Name of the loss, as `tombstoneId` makes it, or of the tombstone itself when it counts several. */
   readonly eventId: string;
-  /** Null when the recording was never written as a whole. */
-  readonly digest: Digest | null;
-  readonly sizeBytes: number;
-  readonly priority: Priority;
-  readonly session: string;
-  readonly campaignIds: readonly string[];
-  readonly startNs: bigint;
-  readonly endNs: bigint;
   readonly code: string;
   readonly reason: string;
-  readonly atMs: number;
   /** Recordings that it stands for. */
   readonly count: number;
 };
@@ -110,7 +106,7 @@ export type Explanation =
  * now, so that what was given up again needs another.
  */
 export const tombstoneId = ({ id, tombstonesBefore = 0 }: Pick<Outcome, 'id' | 'tombstonesBefore'>): string =>
-  tombstonesBefore === 0 ? id : `${id}-${tombstonesBefore + 1}`;
+  lossName(id, tombstonesBefore);
 
 /** What an end says of the recording that it is the end of. */
 export type Origin = Omit<Outcome, 'outcome' | 'atMs'>;

@@ -1,36 +1,24 @@
 /** The disk queue between capture and cloud: each recording stays until it is verified, or leaves a line that says why it went. */
-import { FleetError } from '@fleetloop/schemas';
 import type { AgentClock, AgentLogger, Disk } from '../ports.ts';
 import { Ballast } from './ballast.ts';
-import { type ActiveFile, DurableFiles, isDiskFull } from './durable-files.ts';
+import { DurableFiles } from './durable-files.ts';
 import type { DiskStateName } from './disk-state.ts';
 import { IndexJournal } from './index-journal.ts';
-import { headOf, isWanted } from './offered-recording.ts';
-import { CountingSink, digestWritten } from './recording-digests.ts';
+import { readRecordingChunk } from './recording-chunk.ts';
+import { type EndReason, SpoolEnds } from './spool-ends.ts';
 import {
   type Explanation,
-  originOf,
-  originOfLost,
-  type Outcome,
   type SpoolableRecording,
   type SpoolEntry,
   type TombstoneEntry,
   tombstoneId,
-  tombstonesAfter,
-  tombstonesOf,
 } from './spool-entry.ts';
 import type { SpoolCounts } from './spool-index.ts';
-import { QUARANTINE, recordingName, REFUSED } from './spool-layout.ts';
-import { setFileAside } from './spool-recovery.ts';
+import { type SpoolAddition, SpoolIntake } from './spool-intake.ts';
 import { type SpoolLimits, SpoolSpace } from './spool-space.ts';
 import { SpoolStart } from './spool-start.ts';
 import { Turns } from './turns.ts';
 
-/** Recordings given up to write one more on a disk that is full. */
-const EVICTIONS_PER_WRITE_MAX = 8;
-const REASON_LENGTH_MAX = 2_000;
-/** Names what is lost of an event of which a shorter recording stays. */
-const REST_SUFFIX = '-rest';
 /** Changes of the index wait for each other under this name; recordings under their event's id. */
 const INDEX_TURN = ' index';
 
@@ -43,18 +31,14 @@ export type SpoolOptions = {
   readonly limits: SpoolLimits;
 };
 
-/**
- * `replaced`: a longer recording of an event that is not settled took the place of the shorter one. `known`: it is here, or has
- * been here. `evicted`: there is no room; it has left a tombstone, and the shorter recording of its event stays, if there is one.
- */
-export type SpoolAddition = 'spooled' | 'replaced' | 'known' | 'evicted';
-
 export class Spool {
   readonly #options: SpoolOptions;
   readonly #files: DurableFiles;
   readonly #journal: IndexJournal;
   readonly #space: SpoolSpace;
   readonly #start: SpoolStart;
+  readonly #ends: SpoolEnds;
+  readonly #intake: SpoolIntake;
   readonly #turns = new Turns();
   readonly #listeners: (() => void)[] = [];
   #opened: Promise<void> = Promise.resolve();
@@ -66,8 +50,12 @@ export class Spool {
     this.#journal = journal;
     const { clock, logger, limits } = options;
     this.#space = new SpoolSpace({ files, ballast, index: journal.index, clock, logger, limits });
-    const exclusively = async (work: () => Promise<void>): Promise<void> => this.#exclusively(work);
-    this.#start = new SpoolStart({ files, journal, space: this.#space, clock, logger, exclusively });
+    const exclusively = async <T>(work: () => Promise<T>): Promise<T> => this.#exclusively(work);
+    const changed = (): void => this.#changed();
+    const parts = { files, journal, space: this.#space, clock, logger, exclusively, changed };
+    this.#start = new SpoolStart(parts);
+    this.#ends = new SpoolEnds(parts);
+    this.#intake = new SpoolIntake({ ...parts, ends: this.#ends });
   }
 
   /**
@@ -191,23 +179,9 @@ export class Spool {
     await this.#opened;
     return this.#turns.take(recording.id, async () => {
       await this.#start.adopt(recording.id);
-      if (!this.#isWanted(recording)) {
-        if (isSettled) await this.#settle([recording.id]);
-        return 'known';
-      }
-      if (!(await this.#isTaken(recording)))
-        return this.#turnAway(recording, {
-          code: 'SPOOL_FULL',
-          reason: `the disk is ${this.#space.state}: ${this.#space.freeBytes} bytes are free`,
-        });
-      const generation = (this.entry(recording.id)?.generation ?? -1) + 1;
-      try {
-        const active = await this.#write(recording, generation);
-        return await this.#exclusively(async () => this.#admit({ recording, generation, isSettled }, active));
-      } catch (error) {
-        if (!(error instanceof FleetError) || error.code !== 'INGEST_LIMIT') throw error;
-        return this.#turnAway(recording, { code: error.code, reason: error.message });
-      }
+      if (this.#intake.isWanted(recording)) return this.#intake.take(recording, isSettled);
+      if (isSettled) await this.#settle([recording.id]);
+      return 'known';
     });
   }
 
@@ -260,17 +234,17 @@ export class Spool {
 
   /** The control plane will never take it: it is kept aside with the reason. @throws FleetError RECORD_WRITE */
   async refused(eventId: string, code: string, reason: string): Promise<void> {
-    await this.#end(eventId, { outcome: 'refused', code, reason: reason.slice(0, REASON_LENGTH_MAX) });
+    await this.#end(eventId, { outcome: 'refused', code, reason });
   }
 
   /** The file is not what it was: it is kept aside with the reason, and the cloud is told. @throws FleetError RECORD_WRITE */
   async quarantine(eventId: string, code: string, reason: string): Promise<void> {
-    await this.#end(eventId, { outcome: 'quarantined', code, reason: reason.slice(0, REASON_LENGTH_MAX) });
+    await this.#end(eventId, { outcome: 'quarantined', code, reason });
   }
 
   /** Nobody wants it any more, as when a pull is cancelled: it goes, and the cloud is told. @throws FleetError RECORD_WRITE */
   async giveUp(eventId: string, code: string, reason: string): Promise<void> {
-    await this.#end(eventId, { outcome: 'evicted', code, reason: reason.slice(0, REASON_LENGTH_MAX) });
+    await this.#end(eventId, { outcome: 'evicted', code, reason });
   }
 
   /** Nobody could write it: the cloud is told. @throws FleetError RECORD_WRITE */
@@ -278,8 +252,7 @@ export class Spool {
     await this.#opened;
     await this.#turns.take(recording.id, async () => {
       await this.#start.adopt(recording.id);
-      if (!this.#isWanted(recording)) return;
-      await this.#turnAway(recording, { code, reason: reason.slice(0, REASON_LENGTH_MAX) });
+      if (this.#intake.isWanted(recording)) await this.#intake.turnAway(recording, { code, reason });
     });
   }
 
@@ -293,157 +266,13 @@ export class Spool {
 
   /** The bytes of one chunk. @throws FleetError SPOOL_CORRUPT when the file is shorter than it was */
   async readChunk(entry: SpoolEntry, index: number): Promise<Uint8Array> {
-    const offset = index * entry.chunkSizeBytes;
-    const length = Math.min(entry.chunkSizeBytes, entry.sizeBytes - offset);
-    const bytes = await this.#files.readBytes(recordingName(entry.eventId, entry.generation), offset, length);
-    if (bytes.length === length) return bytes;
-    throw new FleetError(
-      'SPOOL_CORRUPT',
-      `recording ${entry.eventId} is shorter on disk than its ${entry.sizeBytes} bytes: the disk may be failing`,
-    );
+    return readRecordingChunk(this.#files, entry, index);
   }
 
   /** What was found at the start of an event must be known before something happens to it. */
   async #adoptNow(eventId: string): Promise<void> {
     await this.#opened;
     await this.#turns.take(eventId, async () => this.#start.adopt(eventId));
-  }
-
-  #isWanted(recording: SpoolableRecording): boolean {
-    const { index } = this.#journal;
-    return isWanted(recording, { entry: index.entry(recording.id), outcome: index.outcome(recording.id) });
-  }
-
-  /** Whether the disk takes it as it is, or after less important recordings have made room. */
-  async #isTaken(recording: SpoolableRecording): Promise<boolean> {
-    await this.#space.measure();
-    if (this.#space.takes(recording.priority)) return true;
-    await this.#exclusively(async () => {
-      const plan = this.#space.planRelief(recording);
-      if (plan.kind === 'refused') return;
-      for (const eventId of plan.evict) await this.#evict(eventId, 'the disk is nearly full');
-      await this.#space.measure();
-    });
-    return this.#space.takes(recording.priority);
-  }
-
-  /** Writes it under its active name. A full disk is a state: less important recordings make room, each with its tombstone. */
-  async #write(recording: SpoolableRecording, generation: number): Promise<ActiveFile<number>> {
-    for (let evictions = 0; ; evictions += 1) {
-      try {
-        const active = await this.#files.begin(recordingName(recording.id, generation), async (target) => {
-          const sink = new CountingSink(target);
-          await recording.write(sink);
-          return sink.sizeBytes;
-        });
-        this.#space.written();
-        return active;
-      } catch (error) {
-        // What cannot be made into a file says nothing of the disk.
-        if (error instanceof FleetError && error.code !== 'RECORD_WRITE') throw error;
-        const reason = FleetError.from(error).message;
-        const hasRoom =
-          isDiskFull(error) && evictions < EVICTIONS_PER_WRITE_MAX && (await this.#evictFirst(recording, reason));
-        if (hasRoom) continue;
-        this.#space.failed();
-        throw FleetError.from(error, 'RECORD_WRITE');
-      }
-    }
-  }
-
-  /** Makes room for a written recording, gives it its name and indexes it; or throws its bytes away. */
-  async #admit(
-    { recording, generation, isSettled }: { recording: SpoolableRecording; generation: number; isSettled: boolean },
-    active: ActiveFile<number>,
-  ): Promise<SpoolAddition> {
-    const { id } = recording;
-    const before = this.entry(id);
-    try {
-      // It may have been settled, or evicted, while the longer one was written.
-      if (!this.#isWanted(recording)) {
-        await active.discard();
-        return 'known';
-      }
-      const plan = this.#space.planFor(recording, active.result);
-      if (plan.kind === 'refused') {
-        await active.discard();
-        const reason = 'the spool is full of recordings that matter more';
-        return await this.#turnAwayNow(recording, { code: 'SPOOL_FULL', reason, sizeBytes: active.result });
-      }
-      for (const eventId of plan.evict) await this.#evict(eventId, 'the quota of the spool is reached');
-    } catch (error) {
-      await active.discard();
-      throw error;
-    }
-    // Its name comes first: a start that finds no line for it reads the file, as is done here now.
-    await active.commit();
-    const { index } = this.#journal;
-    const entry = {
-      kind: 'entry',
-      ...headOf(recording),
-      ...(await digestWritten(this.#files, { name: recordingName(id, generation), sizeBytes: active.result })),
-      capturedAtMs: before?.capturedAtMs ?? this.#options.clock.nowMs(),
-      order: before?.order ?? index.nextOrder,
-      generation,
-      isSettled,
-      ...(before === undefined ? tombstonesAfter(index.outcome(id)) : tombstonesOf(before)),
-    } as const;
-    // A start finds the file without its line, but not when an older line says that the event has ended.
-    if (index.outcome(id) === undefined) await this.#journal.appendOrKeep(entry);
-    else await this.#journal.append(entry);
-    if (before !== undefined) await this.#removeFile(before);
-    this.#changed();
-    return before === undefined ? 'spooled' : 'replaced';
-  }
-
-  /** A recording that does not come in leaves a tombstone; when a shorter one of its event stays, under a name of its own. */
-  async #turnAway(
-    recording: SpoolableRecording,
-    why: { readonly code: string; readonly reason: string },
-  ): Promise<SpoolAddition> {
-    return this.#exclusively(async () => this.#turnAwayNow(recording, { ...why, sizeBytes: 0 }));
-  }
-
-  async #turnAwayNow(
-    recording: SpoolableRecording,
-    { sizeBytes, ...why }: { readonly code: string; readonly reason: string; readonly sizeBytes: number },
-  ): Promise<SpoolAddition> {
-    const { id, priority } = recording;
-    const isShorterKept = this.entry(id) !== undefined;
-    this.#options.logger.warn({ eventId: id, priority, isShorterKept, ...why }, 'spool.recording.evicted');
-    const lost = isShorterKept ? `${id}${REST_SUFFIX}` : id;
-    const origin = {
-      ...originOfLost(recording, lost),
-      sizeBytes,
-      ...tombstonesAfter(this.#journal.index.outcome(lost)),
-    };
-    await this.#append({ ...origin, outcome: 'evicted', ...why });
-    this.#changed();
-    return 'evicted';
-  }
-
-  async #evictFirst(recording: SpoolableRecording, reason: string): Promise<boolean> {
-    return this.#exclusively(async () => {
-      const eventId = this.#space.firstToGo(recording);
-      if (eventId !== undefined) await this.#evict(eventId, `the disk takes no more: ${reason}`);
-      return eventId !== undefined;
-    });
-  }
-
-  /** The tombstone is on disk before the file goes. */
-  async #evict(eventId: string, reason: string): Promise<void> {
-    const entry = this.entry(eventId);
-    if (entry === undefined) {
-      // A refused recording has its outcome already; only the copy goes.
-      await this.#files.remove(`${REFUSED}/${eventId}.mcap`);
-      this.#space.removeRefused(eventId);
-      return;
-    }
-    const why = { code: 'SPOOL_FULL', reason: reason.slice(0, REASON_LENGTH_MAX) };
-    await this.#append({ ...originOf(entry), outcome: 'evicted', ...why });
-    this.#options.logger.warn({ eventId, priority: entry.priority, ...why }, 'spool.recording.evicted');
-    await this.#removeFile(entry);
-    this.#changed();
   }
 
   async #settle(ids: readonly string[]): Promise<void> {
@@ -455,36 +284,9 @@ export class Spool {
     this.#changed();
   }
 
-  /** Writes the end of a recording, then brings its file where it belongs. */
-  async #end(eventId: string, why: Pick<Outcome, 'outcome'> & Partial<Outcome>): Promise<void> {
-    await this.#exclusively(async () => {
-      const entry = this.entry(eventId);
-      if (entry === undefined) return;
-      const outcome = await this.#append({ ...originOf(entry), ...why });
-      const name = recordingName(eventId, entry.generation);
-      if (why.outcome === 'refused') {
-        await setFileAside(this.#files, name, { folder: REFUSED, outcome });
-        this.#space.addRefused(entry);
-      } else if (why.outcome === 'quarantined') {
-        await setFileAside(this.#files, name, { folder: QUARANTINE, outcome });
-      } else {
-        await this.#removeFile(entry);
-      }
-    });
+  async #end(eventId: string, why: EndReason): Promise<void> {
+    await this.#exclusively(async () => this.#ends.end(eventId, why));
     this.#changed();
-  }
-
-  async #append(outcome: Omit<Outcome, 'atMs'>): Promise<Outcome> {
-    const full: Outcome = { ...outcome, atMs: this.#options.clock.nowMs() };
-    await this.#journal.append({ kind: 'outcome', ...full });
-    return full;
-  }
-
-  /** What the index says is done; a file that stays because of it is found at the next start. */
-  async #removeFile({ eventId, generation }: SpoolEntry): Promise<void> {
-    await this.#files.remove(recordingName(eventId, generation)).catch((error: unknown) => {
-      this.#options.logger.warn({ eventId, reason: FleetError.from(error).message }, 'spool.file.left');
-    });
   }
 
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {

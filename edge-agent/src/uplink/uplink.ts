@@ -1,15 +1,13 @@
 /** Brings the spool's recordings and tombstones to the cloud: the most urgent first at every chunk, for as long as it takes. */
-import { FleetError, PRIORITIES, type Priority, subjects, type VehicleId } from '@fleetloop/schemas';
+import { FleetError, type Priority, subjects, type VehicleId } from '@fleetloop/schemas';
 import { digestFromBytes } from '@fleetloop/schemas/crypto';
 import type { Receipt } from '@fleetloop/schemas/wire';
 import type { AgentClock, AgentLogger, VehicleLink, VehicleSigner } from '../ports.ts';
 import { classifyFailure } from './backoff.ts';
-import { charge, nextTurn, type Shares, startRound } from './deficit-round.ts';
 import {
   answerTimeoutMs,
   type Flight,
   type LinkModel,
-  mayTake,
   onConfirmed,
   onLost,
   onSent,
@@ -18,6 +16,7 @@ import {
 import { MessageSender } from './message-sender.ts';
 import { fixedNetworkClass, type NetworkClassSource } from './network-class.ts';
 import { inputOfReceipt } from './receipt-input.ts';
+import { type Candidate, IDLE_WAIT_MS, SendChoice } from './send-choice.ts';
 import { holdAfter, type SendHold } from './send-hold.ts';
 import { parseReceipt } from './signed-manifest.ts';
 import { SpoolSync } from './spool-sync.ts';
@@ -26,14 +25,11 @@ import { DEFAULT_UPLINK_CONFIG, type UplinkConfig } from './uplink-config.ts';
 import { explainUpload, explainUplink, type UplinkExplanation, type UploadExplanation } from './uplink-explanation.ts';
 import { isAiling, type Upload, UploadBook } from './upload-book.ts';
 import { UploadEnds } from './upload-ends.ts';
-import { chunkBytes, doubtfulMax, manifestBytes, MESSAGE_OVERHEAD_BYTES, type UploadSpool } from './upload-item.ts';
-import { nextSend, startUpload, stepUpload, type UploadInput, type UploadState } from './upload-state.ts';
+import type { UploadSpool } from './upload-item.ts';
+import { UploadSteps } from './upload-steps.ts';
 
 /** Messages that wait for the server at a time, however small they are. */
 export const MESSAGES_IN_FLIGHT_MAX = 64;
-const IDLE_WAIT_MS = 60_000;
-/** After the disk refused an outcome. */
-const OUTCOME_RETRY_MS = 30_000;
 /** Without a receipt for this long nobody seems to answer, and nothing new is begun. */
 const RECEIVER_SILENT_MS = 60_000;
 /** How long a stop waits for what is in flight; the rest is asked for at the next start. */
@@ -52,9 +48,6 @@ export type UplinkOptions = {
   readonly network?: NetworkClassSource;
 };
 
-/** One message that could go now. */
-type Candidate = { readonly upload: Upload; readonly what: 'manifest' | number; readonly bytes: number };
-
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #config: UplinkConfig;
@@ -62,11 +55,12 @@ export class Uplink {
   readonly #sync: SpoolSync;
   readonly #traffic: TrafficBudget;
   readonly #ends: UploadEnds;
+  readonly #steps: UploadSteps;
+  readonly #choice: SendChoice;
   readonly #sender: MessageSender;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #holds = new Map<Priority, SendHold>();
   #model: LinkModel;
-  #round: Shares;
   #heardAtMs: number;
   #wake: () => void = () => {};
   #unknownReceipts = 0;
@@ -77,12 +71,18 @@ export class Uplink {
     this.#options = options;
     this.#config = config;
     this.#model = startLinkModel(config.inFlightBytesMax);
-    this.#round = startRound(config.quantaBytes);
     this.#heardAtMs = clock.monotonicMs();
     this.#traffic = new TrafficBudget({ config, network, files, clock, logger });
     this.#traffic.onChange(() => this.#wake());
     this.#sync = new SpoolSync({ spool, book: this.#book, clock });
     this.#ends = new UploadEnds(spool, logger);
+    const [book, ends, traffic, holds] = [this.#book, this.#ends, this.#traffic, this.#holds];
+    const onEnd = (): void => {
+      this.#sync.changed();
+      this.#wake();
+    };
+    this.#steps = new UploadSteps({ book, ends, clock, config, onEnd });
+    this.#choice = new SendChoice({ book, steps: this.#steps, traffic, holds, config });
     this.#sender = new MessageSender(options);
     link.subscribe(subjects.receipt(vehicleId), (payload) => this.#onReceipt(payload));
     link.onConnected(() => this.#onConnected());
@@ -147,84 +147,12 @@ export class Uplink {
 
   #startSends(nowMs: number): number {
     while (this.#options.link.isConnected && this.#inFlight.size < MESSAGES_IN_FLIGHT_MAX) {
-      const choice = this.#choose(nowMs);
+      const countAiling = nowMs - this.#heardAtMs > RECEIVER_SILENT_MS;
+      const choice = this.#choice.next({ nowMs, model: this.#model, countAiling });
       if (typeof choice === 'number') return choice;
       this.#begin(choice);
     }
     return IDLE_WAIT_MS;
-  }
-
-  /** The message that goes next, or how long there will be none, ms. */
-  #choose(nowMs: number): Candidate | number {
-    const countAiling = nowMs - this.#heardAtMs > RECEIVER_SILENT_MS;
-    let waitMs = IDLE_WAIT_MS;
-    const may = (candidate: Candidate | undefined, priority: Priority): candidate is Candidate => {
-      if (candidate === undefined) return false;
-      const heldMs = (this.#holds.get(candidate.upload.item.entry.priority)?.untilMs ?? 0) - nowMs;
-      const blockedMs = Math.max(heldMs, this.#traffic.dayWaitMs(priority, candidate.bytes));
-      if (blockedMs > 0) waitMs = Math.min(waitMs, blockedMs);
-      return blockedMs <= 0;
-    };
-    const tombstone = this.#candidateOf(this.#book.next('tombstone', countAiling), nowMs);
-    if (may(tombstone, 'safety')) return this.#admit(tombstone, 'safety', nowMs);
-    const candidates = new Map<Priority, Candidate>();
-    for (const priority of PRIORITIES) {
-      const candidate = this.#candidateOf(this.#nextOf(priority, countAiling, nowMs), nowMs);
-      // A boost changes the order and not the budget: bulk stays bulk on a bill.
-      if (may(candidate, candidate?.upload.item.entry.priority ?? priority)) candidates.set(priority, candidate);
-    }
-    const turn = nextTurn(this.#round, this.#config.quantaBytes, (priority) => candidates.has(priority));
-    const chosen = turn === undefined ? undefined : candidates.get(turn.priority);
-    if (turn === undefined || chosen === undefined) return waitMs;
-    this.#round = turn.round;
-    return this.#admit(chosen, turn.priority, nowMs);
-  }
-
-  /** One that a relay has waits for its time before it has begun: it must not stand in front of the others. */
-  #nextOf(priority: Priority, countAiling: boolean, nowMs: number): Upload | undefined {
-    for (;;) {
-      const upload = this.#book.next(priority, countAiling);
-      if (upload === undefined || upload.state !== undefined) return upload;
-      if (upload.item.kind !== 'recording' || upload.item.entry.storedAt === undefined) return upload;
-      upload.state = this.#stateOf(upload);
-      this.#book.update(upload.key, nowMs);
-    }
-  }
-
-  #candidateOf(upload: Upload | undefined, nowMs: number): Candidate | undefined {
-    if (upload === undefined) return undefined;
-    const next = nextSend(this.#stateOf(upload), nowMs);
-    if (next.kind === 'manifest') return { upload, what: 'manifest', bytes: manifestBytes(upload.item) };
-    if (next.kind !== 'chunk' || upload.item.kind !== 'recording') return undefined;
-    return { upload, what: next.index, bytes: chunkBytes(upload.item.entry, next.index) + MESSAGE_OVERHEAD_BYTES };
-  }
-
-  /** The rate and the window have the last word; what is urgent may wait on the link instead of here. */
-  #admit(candidate: Candidate, priority: Priority, nowMs: number): Candidate | number {
-    const spareBytes = priority === 'safety' ? this.#model.pieceBytes : 0;
-    if (!mayTake(this.#model, candidate.bytes - spareBytes, nowMs)) return IDLE_WAIT_MS;
-    const flowMs = this.#traffic.flowWaitMs(candidate.bytes);
-    if (flowMs > 0) return Math.min(IDLE_WAIT_MS, flowMs);
-    if (candidate.upload.item.kind === 'recording') this.#round = charge(this.#round, priority, candidate.bytes);
-    return candidate;
-  }
-
-  #stateOf(upload: Upload): UploadState {
-    if (upload.state !== undefined) return upload.state;
-    const { item } = upload;
-    if (item.kind === 'tombstone') return startUpload({ chunkCount: 0, isResumed: true });
-    const { chunkDigests, isResumed, storedAt } = item.entry;
-    return startUpload({
-      chunkCount: chunkDigests.length,
-      isResumed,
-      doubtfulMax: doubtfulMax(item.entry),
-      askStoredAtMs: storedAt === undefined ? undefined : this.#nextStoredAskMs(),
-    });
-  }
-
-  #nextStoredAskMs(): number {
-    const { clock } = this.#options;
-    return clock.monotonicMs() + this.#config.storedAskMs * clock.random();
   }
 
   #begin({ upload, what, bytes }: Candidate): void {
@@ -233,7 +161,7 @@ export class Uplink {
     const { model, flight } = onSent(this.#model, bytes, clock.monotonicMs());
     this.#model = model;
     this.#traffic.spend(bytes);
-    this.#step(upload, { kind: what === 'manifest' ? 'manifest-sent' : 'chunk-sent' });
+    this.#steps.step(upload, { kind: what === 'manifest' ? 'manifest-sent' : 'chunk-sent' });
     const sent = this.#sender
       .send(upload.item, what, timeoutMs)
       .then(() => this.#onServerHas(upload, what, flight))
@@ -248,7 +176,7 @@ export class Uplink {
   #onServerHas(upload: Upload, what: 'manifest' | number, flight: Flight): void {
     this.#model = onConfirmed(this.#model, flight, this.#options.clock.monotonicMs());
     this.#holds.delete(upload.item.entry.priority);
-    this.#step(upload, { kind: what === 'manifest' ? 'manifest-stored' : 'chunk-stored' });
+    this.#steps.step(upload, { kind: what === 'manifest' ? 'manifest-stored' : 'chunk-stored' });
   }
 
   #onFailure(
@@ -268,7 +196,7 @@ export class Uplink {
       this.#holds.set(priority, holdAfter(this.#holds.get(priority), { reason: failure, code, message }, moment));
     }
     logger.warn({ eventId, what, failure, code, message }, 'uplink.send.failed');
-    this.#step(upload, { kind: 'send-failed', what, failure, code, message });
+    this.#steps.step(upload, { kind: 'send-failed', what, failure, code, message });
   }
 
   #onReceipt(payload: Uint8Array): void {
@@ -286,7 +214,7 @@ export class Uplink {
       const input = inputOfReceipt(receipt.outcome, chunkCount, this.#config.storedAskMs);
       if (input === undefined) return;
       if (receipt.outcome.case === 'stored') this.#ends.stored(item, receipt.outcome.value.relay);
-      this.#step(upload, input);
+      this.#steps.step(upload, input);
       this.#wake();
     } catch (error) {
       const { code, message } = FleetError.from(error);
@@ -309,7 +237,7 @@ export class Uplink {
     this.#heardAtMs = nowMs;
     if (!wasSilent) return;
     for (const upload of this.#book.all()) {
-      if (upload.state !== undefined && isAiling(upload.state)) this.#step(upload, { kind: 'receiver-back' });
+      if (upload.state !== undefined && isAiling(upload.state)) this.#steps.step(upload, { kind: 'receiver-back' });
     }
   }
 
@@ -317,36 +245,8 @@ export class Uplink {
     this.#heardAtMs = this.#options.clock.monotonicMs();
     this.#holds.clear();
     for (const upload of this.#book.all()) {
-      if (upload.state !== undefined) this.#step(upload, { kind: 'link-restored' });
+      if (upload.state !== undefined) this.#steps.step(upload, { kind: 'link-restored' });
     }
-    this.#wake();
-  }
-
-  #step(upload: Upload, input: UploadInput): void {
-    const { clock } = this.#options;
-    const nowMs = clock.monotonicMs();
-    upload.state = stepUpload(this.#stateOf(upload), input, { nowMs, jitter: clock.random() });
-    const { outcome } = upload.state;
-    if (outcome !== undefined && !upload.isSettling) {
-      upload.isSettling = true;
-      this.#ends.write(upload.item, outcome, (isWritten) => this.#onEnd(upload, isWritten));
-    }
-    // An event that came again with other bytes has an upload of its own by now.
-    if (this.#book.find(upload.key) === upload) this.#book.update(upload.key, nowMs);
-  }
-
-  /** If the disk refused the outcome, the upload stays and is asked for again. */
-  #onEnd(upload: Upload, isWritten: boolean): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    const isCurrent = this.#book.find(upload.key) === upload;
-    if (isWritten && isCurrent) this.#book.remove(upload.key);
-    if (!isWritten) {
-      const chunkCount = upload.state?.chunkCount ?? 0;
-      upload.state = { ...startUpload({ chunkCount, isResumed: true }), notBeforeMs: nowMs + OUTCOME_RETRY_MS };
-      upload.isSettling = false;
-      if (isCurrent) this.#book.update(upload.key, nowMs);
-    }
-    this.#sync.changed();
     this.#wake();
   }
 }

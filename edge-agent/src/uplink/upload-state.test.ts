@@ -125,6 +125,23 @@ describe('an upload', () => {
     expect(chunksLeft(state)).toBe(1);
   });
 
+  it('asks once more before it sends again what the server has confirmed, since the answer may be an old one', () => {
+    const moment = { nowMs: 0, jitter: 0 };
+    const steps = (state: UploadState, ...inputs: readonly UploadInput[]): UploadState =>
+      inputs.reduce((each, input) => stepUpload(each, input, moment), state);
+    const sendOne = [{ kind: 'chunk-sent' }, { kind: 'chunk-stored' }] as const;
+    const ask = [{ kind: 'manifest-sent' }, { kind: 'manifest-stored' }] as const;
+    const missing = { kind: 'receipt-missing', chunks: [1, 2] } as const;
+    const asked = steps(startUpload({ chunkCount: 3, isResumed: true }), ...ask, ...ask, missing);
+    const late = steps(asked, ...sendOne, ...sendOne, ...ask, missing);
+    expect(chunksLeft(late)).toBe(0);
+    const dueMs = late.notBeforeMs;
+    expect(nextSend(late, dueMs)).toEqual({ kind: 'manifest' });
+    const isTrue = steps(late, ...ask, missing);
+    expect(nextSend(isTrue, isTrue.notBeforeMs)).toEqual({ kind: 'chunk', index: 1 });
+    expect(steps(late, ...ask, { kind: 'receipt-verified', ledgerSequence: 3n }).outcome?.kind).toBe('verified');
+  });
+
   it('publishes its manifest again when no receipt comes, less and less often', () => {
     let state = startUpload({ chunkCount: 1, isResumed: true });
     let nowMs = 0;

@@ -24,6 +24,11 @@ export type UploadState = {
   /** Chunks that were handed over and did not arrive, ascending; they go first. */
   readonly again: readonly number[];
   readonly inFlight: number;
+  /**
+   * Most chunks that an answer can name: those of the last one, less those that have arrived since. Undefined before the first
+   * question, whose answer cannot be an old one.
+   */
+  readonly missingMax: number | undefined;
   readonly manifest: 'unsent' | 'in-flight' | 'awaiting-receipt';
   /** A relay has the recording as a whole. */
   readonly isStored: boolean;
@@ -91,6 +96,7 @@ export function startUpload({ chunkCount, isResumed, doubtfulMax = 2, askStoredA
     position: 0,
     again: [],
     inFlight: 0,
+    missingMax: undefined,
     manifest: isStored ? 'awaiting-receipt' : 'unsent',
     isStored,
     notBeforeMs: 0,
@@ -131,10 +137,20 @@ export function stepUpload(state: UploadState, input: UploadInput, moment: Momen
       return { ...state, ...rest, inFlight: state.inFlight + 1 };
     }
     case 'chunk-stored':
-      return { ...state, inFlight: Math.max(0, state.inFlight - 1), failures: 0 };
+      return {
+        ...state,
+        inFlight: Math.max(0, state.inFlight - 1),
+        missingMax: state.missingMax === undefined ? undefined : Math.max(0, state.missingMax - 1),
+        failures: 0,
+      };
     case 'manifest-sent': {
       const isRepeat = state.manifest === 'awaiting-receipt';
-      return { ...state, manifest: 'in-flight', silences: isRepeat ? state.silences + 1 : state.silences };
+      return {
+        ...state,
+        manifest: 'in-flight',
+        missingMax: state.missingMax ?? state.chunkCount,
+        silences: isRepeat ? state.silences + 1 : state.silences,
+      };
     }
     case 'manifest-stored':
       // A receipt that was faster than the server's acknowledgement has decided what comes next.
@@ -190,7 +206,10 @@ function afterFailure(
   };
 }
 
-/** Only the answer to the manifest that was asked last counts: a late one would send chunks that have arrived since. */
+/**
+ * Only the answer to the manifest that was asked last counts: a late one would send chunks that have arrived since. One that names
+ * more than can be missing is late, or the receiver has lost what it had: to ask once more is cheaper than to believe it.
+ */
 function afterMissing(state: UploadState, chunks: readonly number[], moment: Moment): UploadState {
   const hasMore = state.position < state.list.length || state.again.length > 0 || state.inFlight > 0;
   if (state.manifest === 'unsent' || hasMore) return state;
@@ -198,7 +217,9 @@ function afterMissing(state: UploadState, chunks: readonly number[], moment: Mom
   const silences = state.silences + 1;
   const isFirst = state.silences === 0;
   const notBeforeMs = isFirst ? state.notBeforeMs : moment.nowMs + backoffMs('transient', silences, moment.jitter);
-  return { ...state, manifest: 'unsent', isStored: false, list, position: 0, doubtful: 0, silences, notBeforeMs };
+  const asked: UploadState = { ...state, manifest: 'unsent', isStored: false, silences, notBeforeMs };
+  if (list.length > (state.missingMax ?? state.chunkCount)) return { ...asked, missingMax: state.chunkCount };
+  return { ...asked, list, position: 0, doubtful: 0, missingMax: list.length };
 }
 
 /** Nothing is sent any more; it is asked for at long intervals, in case the relay is lost. */

@@ -88,6 +88,24 @@ const GeofenceInput = z
       context.addIssue('give either a polygon or a circle');
   });
 
+/**
+ * Bool: a switch on the latest value of a signal. It is set by a sample that reaches `set` and released by one that reaches `release`;
+ * between the two it stays as it was, and is released at first. `set` below `release` watches for a fall. Absent like the signal itself;
+ * a NaN ends what was set.
+ */
+const HysteresisInput = z
+  .strictObject({
+    kind: z.literal('hysteresis'),
+    name,
+    path,
+    unit: z.string().max(32),
+    set: z.number(),
+    release: z.number(),
+  })
+  .superRefine(({ set, release }, context) => {
+    if (set === release) context.addIssue('set and release must differ: between them nothing changes');
+  });
+
 /** A fixed value: an attribute of the campaign itself, or one that the vehicle declares (absent where it does not). */
 const AttributeInput = z.strictObject({
   kind: z.literal('attribute'),
@@ -104,6 +122,7 @@ export const CampaignInput = z.discriminatedUnion('kind', [
   DisagreementInput,
   StalenessInput,
   GeofenceInput,
+  HysteresisInput,
   AttributeInput,
 ]);
 export type CampaignInput = z.infer<typeof CampaignInput>;

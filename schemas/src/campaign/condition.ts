@@ -30,6 +30,7 @@ export function typeOfInput(input: CampaignInput): 'string' | 'bool' | 'double' 
       return input.type === 'string' ? 'string' : 'double';
     case 'disagreement':
     case 'geofence':
+    case 'hysteresis':
       return 'bool';
     case 'signal':
     case 'window':

@@ -78,18 +78,25 @@ function checkHeader(columns: readonly string[], fileName: string): void {
   });
 }
 
-type RowContext = {
+/** What is said of a cell that is wrong. */
+export type RowContext = {
   readonly mapping: CsvFileMapping;
   readonly fileName: string;
   readonly columns: readonly string[];
   readonly timeIndex: number;
+};
+type TableContext = RowContext & {
   readonly plans: readonly ChannelPlan<RowSignal>[];
   readonly counter: ReportCounter;
 };
 
-function startRows(context: RowContext): (row: CsvRow) => readonly SourceMessage[] {
+/** Plans that count from 0. */
+export const startPlans = <S extends ColumnSignal>(plans: readonly ChannelPlan<S>[]): readonly ChannelPlan<S>[] =>
+  plans.map((plan) => ({ ...plan, sequence: 0 }));
+
+function startRows(context: TableContext): (row: CsvRow) => readonly SourceMessage[] {
   const { columns, fileName, counter, mapping } = context;
-  const plans = context.plans.map((plan) => ({ ...plan, sequence: 0 }));
+  const plans = startPlans(context.plans);
   const clock = makeStampClock(mapping.time);
   counter.clock(
     plans.map((plan) => plan.channel.topic),
@@ -112,7 +119,8 @@ function startRows(context: RowContext): (row: CsvRow) => readonly SourceMessage
   };
 }
 
-function timeOf({ mapping, fileName, timeIndex }: RowContext, row: CsvRow): bigint {
+/** @throws FleetError `SOURCE_VALUE_INVALID` */
+export function timeOf({ mapping, fileName, timeIndex }: RowContext, row: CsvRow): bigint {
   const cell = row.cells[timeIndex] ?? '';
   const timeNs = parseTimeNs(cell, mapping.time.kind);
   return (
@@ -120,7 +128,8 @@ function timeOf({ mapping, fileName, timeIndex }: RowContext, row: CsvRow): bigi
   );
 }
 
-function numberOf(context: RowContext, missing: ReadonlySet<string>, row: CsvRow, index: number): number {
+/** @throws FleetError `SOURCE_VALUE_INVALID` */
+export function numberOf(context: RowContext, missing: ReadonlySet<string>, row: CsvRow, index: number): number {
   const cell = row.cells[index] ?? '';
   if (missing.has(cell)) return Number.NaN;
   const text = context.mapping.isPadded ? cell.trim() : cell;

@@ -3,12 +3,14 @@ import { FleetError } from '../errors/fleet-error.ts';
 import type { SourceMessage } from './source-message.ts';
 import { makeCsvTokenizer, type CsvRow } from './csv-tokenizer.ts';
 import { makeCsvRowReader, type CsvRowReader } from './csv-rows.ts';
+import { keyedRow, type KeyedLines, makeKeyedRowReader } from './keyed-rows.ts';
 import type { CsvMapping } from './mapping-formats.ts';
 import { mergeByTime } from './merge.ts';
 import { findSessionFiles } from './session-files.ts';
 import type { SourceFiles } from './source-files.ts';
 import { nameSession, splitPath } from './source-name.ts';
 import { BATCH_MESSAGES_MAX, makeReportCounter, type ReportCounter, type Source } from './source.ts';
+import { readTextLines } from './text-lines.ts';
 
 export type CsvSourceOptions = {
   readonly mapping: CsvMapping;
@@ -28,7 +30,11 @@ export async function openCsvSource(options: CsvSourceOptions): Promise<Source> 
   const { opened, words } = await findSessionFiles(mapping.files, options.sourcePath, files);
   const counter = makeReportCounter();
   const readers = await Promise.all(
-    opened.map(async (file) => makeCsvRowReader(file.mapping, await readHeader(file.path, options), counter)),
+    opened.map(async ({ mapping: mapped, path }) =>
+      mapped.keyed === undefined
+        ? makeCsvRowReader(mapped, await readHeader(path, options), counter)
+        : makeKeyedRowReader(mapped, splitPath(path).name, counter),
+    ),
   );
   return {
     description: {
@@ -42,7 +48,12 @@ export async function openCsvSource(options: CsvSourceOptions): Promise<Source> 
       const streams = opened.map((file, index) => {
         const reader = readers[index];
         if (reader === undefined) throw new Error('a file without reader');
-        return readMessages(file.path, reader, files, { counter, signal: options.signal });
+        const { path, mapping: mapped } = file;
+        const rows =
+          mapped.keyed === undefined
+            ? withoutHeader(readRows(path, reader.fileName, files, options.signal))
+            : readKeyedRows(path, mapped.keyed, files, options.signal);
+        return readMessages(path, reader, rows, counter);
       });
       return mergeByTime(streams);
     },
@@ -88,22 +99,35 @@ function decodeText(
   }
 }
 
+async function* withoutHeader(pieces: AsyncIterable<readonly CsvRow[]>): AsyncGenerator<readonly CsvRow[]> {
+  let isHeader = true;
+  for await (const rows of pieces) {
+    yield isHeader ? rows.slice(1) : rows;
+    if (rows.length > 0) isHeader = false;
+  }
+}
+
+async function* readKeyedRows(
+  path: string,
+  keyed: KeyedLines,
+  files: SourceFiles,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly CsvRow[]> {
+  for await (const lines of readTextLines(files.read(path, signal), splitPath(path).name))
+    yield lines.map((line) => keyedRow(line, keyed));
+}
+
 async function* readMessages(
   path: string,
   reader: CsvRowReader,
-  files: SourceFiles,
-  { counter, signal }: { counter: ReportCounter; signal: AbortSignal | undefined },
+  pieces: AsyncIterable<readonly CsvRow[]>,
+  counter: ReportCounter,
 ): AsyncGenerator<readonly SourceMessage[], void, undefined> {
   const read = reader.start();
-  let isHeader = true;
   let rowCount = 0;
   let batch: SourceMessage[] = [];
-  for await (const rows of readRows(path, reader.fileName, files, signal)) {
+  for await (const rows of pieces) {
     for (const row of rows) {
-      if (isHeader) {
-        isHeader = false;
-        continue;
-      }
       rowCount += 1;
       batch.push(...read(row));
       if (batch.length < BATCH_MESSAGES_MAX) continue;
@@ -113,7 +137,7 @@ async function* readMessages(
     }
   }
   if (rowCount === 0)
-    throw new FleetError('SOURCE_EMPTY', `${path} has a header and no rows`, { details: { file: reader.fileName } });
+    throw new FleetError('SOURCE_EMPTY', `${path} holds no rows`, { details: { file: reader.fileName } });
   counter.messages(batch.length);
   if (batch.length > 0) yield batch;
 }

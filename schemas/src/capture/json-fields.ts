@@ -1,4 +1,4 @@
-/** Numbers out of JSON messages: a field named by a dotted path, `linear.x`, `values.3` or `values[3]`. */
+/** Numbers out of structured messages: a field named by a dotted path, `linear.x`, `values.3` or `values[3]`. */
 import { FleetError } from '../errors/fleet-error.ts';
 
 /** Deepest path. */
@@ -24,6 +24,7 @@ export function numberAtPath(value: unknown, path: readonly string[]): number | 
     current = (current as Record<string, unknown>)[part];
   }
   if (typeof current === 'number') return current;
+  if (typeof current === 'bigint') return Number(current);
   if (typeof current === 'boolean') return current ? 1 : 0;
   return current === null || current === undefined ? Number.NaN : undefined;
 }

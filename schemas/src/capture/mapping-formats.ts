@@ -42,7 +42,16 @@ const tableFile = {
   time: z.strictObject({ column: text, ...time }),
   channels: z.array(columnChannel).min(1).max(CHANNELS_MAX),
 };
-const csvFile = z.strictObject({ ...tableFile, missing, isPadded: z.boolean().default(false) });
+const oneCharacter = z.string().length(1);
+const keyed = z
+  .strictObject({ separator: oneCharacter.default(';'), parts: oneCharacter.default(':') })
+  .refine(({ separator, parts }) => separator !== parts, 'separator and parts must differ');
+const csvFile = z.strictObject({
+  ...tableFile,
+  missing,
+  isPadded: z.boolean().default(false),
+  keyed: keyed.optional(),
+});
 const csvMapping = z.strictObject({ format: z.literal('csv'), session, files: z.array(csvFile).min(1).max(FILES_MAX) });
 
 const parquetFile = z.strictObject({

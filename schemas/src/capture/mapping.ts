@@ -23,6 +23,10 @@
  *               files come in order of time. Each has role, time {column, kind, epoch, clock}, missing (texts that mean "no value",
  *               default the empty cell), isPadded (numbers are filled up with spaces), channels with signals that name a column.
  *
+ *               keyed {separator ";", parts ":"}: there is no header, and each line is `stamp;key;value` or `stamp;key;part:part:…`. A
+ *               signal's column is then the key, or `key:1` for the second part; the signals of a channel share one key. Lines of
+ *               other keys, and up to 64 lines in front of the first stamp, are left out.
+ *
  * format "parquet"
  *   files       as for "csv" without `missing` and `isPadded` (a null is no value); time.kind may be "timestamp" for a TIMESTAMP column. Columns are
  *               flat: numbers and booleans for signals, numbers, texts or TIMESTAMP for the time.
@@ -42,7 +46,7 @@
  *
  * format "mcap", "ulog"
  *   channels    from: topic of the file (ULog: message name, with `/1` for a further instance); signals that name a field: a dotted
- *               path into the JSON message or the ULog structure, `a.b` or `a.0` or `a[0]`. The messages themselves stay beside the
+ *               path into the JSON or ROS 2 message or the ULog structure, `a.b` or `a.0` or `a[0]`. The messages themselves stay beside the
  *               signals as they are.
  *   session     may be left out: then the recording's own metadata, or the name of the file, names the session.
  */

@@ -1,10 +1,9 @@
 /** Takes an MCAP file apart into records while it streams in: the file's own records, and those inside its chunks. */
-import { crc32 } from 'node:zlib';
 import { FleetError } from '../errors/fleet-error.ts';
 import { FieldReader, isMagic, MAGIC, OPCODE, RECORD_HEADER_BYTES, viewOf } from '../record/mcap-bytes.ts';
-import { decompressZstd, MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX } from '../record/recording-reader.ts';
+import { readChunkHead } from '../record/mcap-fields.ts';
+import { MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX, unpackChunk } from '../record/mcap-unpack.ts';
 import { ByteReader } from './byte-reader.ts';
-import { decompressLz4 } from './lz4.ts';
 
 /** Largest record that is held, bytes; a chunk is the largest kind. Attachments are passed over, whatever their size. */
 const RECORD_BYTES_MAX = MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX + 64 * 1024;
@@ -81,26 +80,13 @@ export function parseAt<T>(fileName: string, byte: number, parse: () => T): T {
   }
 }
 
-async function* chunkRecords(chunk: McapRecord, fileName: string): AsyncGenerator<McapRecord, void, undefined> {
+function* chunkRecords(chunk: McapRecord, fileName: string): Generator<McapRecord, void, undefined> {
   const { byte } = chunk;
-  const fields = new FieldReader(chunk.content);
-  const { size, crc, compression, packed } = parseAt(fileName, byte, () => {
-    fields.bytes(16);
-    const header = { size: fields.uint64(), crc: fields.uint32(), compression: fields.text() };
-    return { ...header, packed: fields.bytes(Number(fields.uint64())) };
+  const records = parseAt(fileName, byte, () => {
+    const fields = new FieldReader(chunk.content);
+    const { packedBytes, ...head } = readChunkHead(fields);
+    return unpackChunk({ ...head, packed: fields.bytes(Number(packedBytes)) });
   });
-  if (size > BigInt(MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX))
-    throw mcapDamage(
-      fileName,
-      byte,
-      `a chunk claims ${size} bytes unpacked, more than ${MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX}`,
-    );
-  const records = await unpack(packed, compression, Number(size)).catch((cause: unknown) => {
-    throw mcapDamage(fileName, byte, `a chunk does not unpack (${cause instanceof Error ? cause.message : ''})`, cause);
-  });
-  if (BigInt(records.length) !== size)
-    throw mcapDamage(fileName, byte, `a chunk names ${size} bytes but unpacks to ${records.length}`);
-  if (crc !== 0 && crc32(records) !== crc) throw mcapDamage(fileName, byte, 'the CRC of a chunk differs');
   const view = viewOf(records);
   for (let offset = 0; offset < records.length; ) {
     const start = offset + RECORD_HEADER_BYTES;
@@ -109,11 +95,4 @@ async function* chunkRecords(chunk: McapRecord, fileName: string): AsyncGenerato
     yield { opcode: records[offset] ?? 0, content: records.subarray(start, start + length), byte };
     offset = start + length;
   }
-}
-
-async function unpack(bytes: Uint8Array, compression: string, sizeBytes: number): Promise<Uint8Array> {
-  if (compression === '') return bytes;
-  if (compression === 'zstd') return decompressZstd(bytes, BigInt(sizeBytes));
-  if (compression === 'lz4') return decompressLz4(bytes, sizeBytes);
-  throw new Error(`its compression ${JSON.stringify(compression)} is not known: lz4, zstd and none are`);
 }

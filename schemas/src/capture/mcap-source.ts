@@ -1,18 +1,21 @@
 /**
  * Reads any MCAP file as one drive session. Messages pass through as the bytes they are; the signal channels of our own recordings come back
- * as signals, and a mapping may read further signals out of JSON messages. Disorder within the window of `reorder` is repaired.
+ * as signals, and a mapping may read further signals out of JSON and ROS 2 messages. Disorder within the window of `reorder` is repaired.
  */
 import { FleetError } from '../errors/fleet-error.ts';
 import { OPCODE, viewOf } from '../record/mcap-bytes.ts';
 import { decodeSignalValues } from '../record/signal-codec.ts';
 import { numberAtPath, parseJsonMessage } from './json-fields.ts';
+import type { Channel } from './channel.ts';
 import type { McapMapping } from './mapping-formats.ts';
 import { makeMcapChannels, type McapChannel, type McapChannels } from './mcap-channels.ts';
 import { mcapDamage, type McapRecord, parseAt, readMcapRecords } from './mcap-records.ts';
 import { nameMcapSession } from './mcap-session.ts';
 import { readMcapStart } from './mcap-start.ts';
+import type { MessageDecoder } from './message-decoder.ts';
 import { type MessageSignals, planMessageSignals, refuseTopicOfFile } from './message-signals.ts';
 import { reorder } from './reorder.ts';
+import { makeRos2Decoder } from './ros2-message.ts';
 import type { SourceFiles } from './source-files.ts';
 import type { SourceMessage } from './source-message.ts';
 import { nameSession, splitPath, wordsOfPath } from './source-name.ts';
@@ -59,6 +62,7 @@ export async function openMcapSource({ mapping, sourcePath, files, signal }: Mca
       files: [sourcePath],
       unusedColumns: [],
       remarks: [...channels.remarks(), ...attachments],
+      metadata: start.metadata,
     },
     batches: () => reorder(readMessages(files.read(sourcePath, signal), context)),
     report: counter.report,
@@ -108,6 +112,7 @@ function startMessages({
     clock,
   );
   const running = new Map<McapChannel['channel'], Running>();
+  const decoders = new Map<Channel, MessageDecoder | undefined>();
   const readSignals = signals.start();
   return ({ content, byte }) => {
     if (content.length < MESSAGE_HEADER_BYTES)
@@ -135,7 +140,7 @@ function startMessages({
     }
     const message: SourceMessage = { kind: 'opaque', channel, ...header, data };
     if (!signals.wants(channel.topic)) return [message];
-    const valueOf = jsonFields(found, data, { fileName, byte });
+    const valueOf = messageFields(found, data, { fileName, byte, decoders });
     const made = readSignals(channel.topic, logTimeNs, valueOf);
     return [message, ...made.filter((signal) => signal !== undefined)];
   };
@@ -151,10 +156,11 @@ function sequenceOf(state: Running, sequence: number): number {
 
 type Place = { readonly fileName: string; readonly byte: number };
 
-function jsonFields(
-  { channel, messageEncoding }: McapChannel,
+/** Fields of JSON and ROS 2 messages. */
+function messageFields(
+  { channel }: McapChannel,
   data: Uint8Array,
-  { fileName, byte }: Place,
+  { fileName, byte, decoders }: Place & { readonly decoders: Map<Channel, MessageDecoder | undefined> },
 ): (path: readonly string[]) => number {
   const refuse = (what: string, cause?: unknown): never => {
     const details = { file: fileName, byte, topic: channel.topic };
@@ -163,15 +169,31 @@ function jsonFields(
       details,
     });
   };
-  if (messageEncoding !== 'json')
+  if (!decoders.has(channel)) decoders.set(channel, decoderOf(channel));
+  const decode = decoders.get(channel);
+  const encoding = channel.kind === 'opaque' ? channel.encoding?.messageEncoding : undefined;
+  if (decode === undefined)
     return refuse(
-      `the messages are ${messageEncoding || 'of no encoding'}; a mapping reads fields of json messages only`,
+      `the messages are ${encoding || 'of no encoding'}; a mapping reads fields of json and ROS 2 (cdr with ros2msg) messages`,
     );
   let value: unknown;
   try {
-    value = parseJsonMessage(data);
+    value = decode(data);
   } catch (cause) {
-    return refuse(`a message is not JSON (${cause instanceof Error ? cause.message : ''})`, cause);
+    const name = encoding === 'json' ? 'JSON' : 'what its schema says';
+    return refuse(`a message is not ${name} (${cause instanceof Error ? cause.message : ''})`, cause);
   }
   return (path) => numberAtPath(value, path) ?? refuse(`${path.join('.')} is not a number`);
+}
+
+function decoderOf(channel: Channel): MessageDecoder | undefined {
+  if (channel.kind !== 'opaque' || channel.encoding === undefined) return undefined;
+  const { messageEncoding, schemaEncoding, schemaData } = channel.encoding;
+  if (messageEncoding === 'json') return parseJsonMessage;
+  if (messageEncoding !== 'cdr' || schemaEncoding !== 'ros2msg') return undefined;
+  try {
+    return makeRos2Decoder(schemaData);
+  } catch {
+    return undefined;
+  }
 }

@@ -48,3 +48,83 @@ describe('trips of a phone', () => {
     expect(clock).toMatchObject({ kind: 'local', offsetNs: 5n * 3_600_000_000_000n, uncertaintyNs: 0n });
   });
 });
+
+const signal = (path: string, column: string, unit: string): object => ({ path, column, unit });
+const obdDocument = (change: object = {}): object => ({
+  format: 'csv',
+  session: { name: 'obd/{day}' },
+  files: [
+    {
+      name: 'obd_{day}.txt',
+      keyed: {},
+      time: { column: 'stamp', kind: 'milliseconds' },
+      channels: [
+        // The dongle's own preamble says MPH; held against the GNSS speed its values are km/h.
+        { topic: '/vss/Vehicle', signals: [signal('Vehicle.Speed', '010D', 'km/h')] },
+        {
+          topic: '/vss/Vehicle.CurrentLocation',
+          signals: [
+            signal('Vehicle.CurrentLocation.Latitude', 'gps', 'degrees'),
+            signal('Vehicle.CurrentLocation.Longitude', 'gps:1', 'degrees'),
+            signal('Vehicle.CurrentLocation.GNSSReceiver.Speed', 'gps:2', 'm/s'),
+          ],
+        },
+      ],
+      ...change,
+    },
+  ],
+});
+
+async function readObd(text: string | Uint8Array, change: object = {}): ReturnType<typeof readAll> {
+  const obd = parseMapping(obdDocument(change));
+  return readAll(
+    await openSource({ sourcePath: 'obd_1.txt', files: memoryFiles({ 'obd_1.txt': text }), mapping: obd }),
+  );
+}
+
+describe('lines of an OBD dongle', () => {
+  it('become messages of the key that each line names', async () => {
+    const { messages, error } = await readObd(fixture('phone_obd.txt'));
+    expect(error).toBeUndefined();
+    expect(messages).toHaveLength(60);
+    const [first, , place] = messages;
+    expect(first).toMatchObject({ logTimeNs: 1_558_061_395_623_000_000n, values: Float64Array.of(13) });
+    expect(place?.kind === 'signal' && [...place.values]).toEqual([43.500_62, -96.764, 2.591_070_4 * 3.6]);
+  });
+
+  it('show in which unit they really are', async () => {
+    const { messages } = await readObd(fixture('phone_obd.txt'));
+    const speeds = (topic: string, index: number): readonly number[] =>
+      messages.flatMap((each) =>
+        each.kind === 'signal' && each.channel.topic === topic ? [each.values[index] ?? 0] : [],
+      );
+    const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const ratio = mean(speeds('/vss/Vehicle', 0)) / mean(speeds('/vss/Vehicle.CurrentLocation', 2));
+    expect(ratio).toBeGreaterThan(0.8);
+    expect(ratio).toBeLessThan(1.2);
+  });
+
+  it.each([
+    ['a stamp that is none', '1;010D;0.0\nnow;010D;1.0\n', 'SOURCE_VALUE_INVALID', 2],
+    ['a value that is no number', '1;010D;0.0\n2;010D;fast\n', 'SOURCE_VALUE_INVALID', 2],
+    ['a value with too few parts', '1;010D;0.0\n2;010D;1.0\n3;gps;1.0:2.0\n', 'SOURCE_ROW_INVALID', 3],
+    ['more than 64 lines before the first stamp', 'x\n'.repeat(65), 'SOURCE_VALUE_INVALID', 65],
+  ])('with %s are refused with the line', async (_what, text, code, line) => {
+    const { error } = await readObd(text);
+    expect(error).toMatchObject({ code, details: { file: 'obd_1.txt', line } });
+  });
+
+  it('of other keys are left out, and an empty file is refused', async () => {
+    expect((await readObd('1;0105;80\n2;010D;1.0\n')).messages).toHaveLength(1);
+    expect((await readObd('')).error).toMatchObject({ code: 'SOURCE_EMPTY' });
+  });
+
+  it('are mapped with one key for each channel', async () => {
+    const signals = [signal('Vehicle.Speed', '010D', 'km/h'), signal('Vehicle.TravelledDistance', 'gps', 'km')];
+    const mixed = readObd('1;010D;1\n', { channels: [{ topic: '/vss/Vehicle', signals }] });
+    await expect(mixed).rejects.toMatchObject({ code: 'MAPPING_INVALID' });
+    expect(() => parseMapping(obdDocument({ keyed: { separator: ':' } }))).toThrow(
+      expect.objectContaining({ code: 'MAPPING_INVALID' }),
+    );
+  });
+});

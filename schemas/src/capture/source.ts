@@ -1,4 +1,5 @@
 /** What a source is for the rest of the agent: a description up front, then batches of messages that are pulled. */
+import type { McapMetadataRecord } from '../record/recording-metadata.ts';
 import type { FileClock } from '../time/utc-clock.ts';
 import type { Channel } from './channel.ts';
 import type { SessionDescription, SourceMessage } from './source-message.ts';
@@ -23,6 +24,8 @@ export type SourceDescription = SessionDescription & {
   readonly unusedColumns: readonly string[];
   /** What was left out for a stated reason, e.g. a DBC declaration that cannot be used. */
   readonly remarks: readonly string[];
+  /** Metadata records of the file itself, for a format that has such records. */
+  readonly metadata?: readonly McapMetadataRecord[];
 };
 
 /** A row whose stamp is not later than the one before it in the same file. Its messages are delivered all the same. */

@@ -23,6 +23,18 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
       },
     ],
   }),
+  keyed: parseMapping({
+    format: 'csv',
+    session: { name: 's' },
+    files: [
+      {
+        name: 'obd.txt',
+        keyed: {},
+        time: { column: 't', kind: 'milliseconds' },
+        channels: [{ topic: '/vss/Vehicle', signals: [speed({ column: 'gps:2' })] }],
+      },
+    ],
+  }),
   parquet: parseMapping({
     format: 'parquet',
     session: { name: 's' },
@@ -82,6 +94,7 @@ async function fuzz(path: string, seed: Uint8Array, mapping: Mapping | undefined
 describe('mutated files', { timeout: TEST_TIMEOUT_MS }, () => {
   it.each([
     ['drive.csv', CSV, MAPPINGS['csv'], 300],
+    ['obd.txt', fixture('phone_obd.txt'), MAPPINGS['keyed'], 200],
     ['drive.log', CANDUMP, undefined, 300],
     ['lz4.mcap', fixture('comma_lz4.mcap'), MAPPINGS['mcap'], 40],
     ['talker.mcap', fixture('rosbag2_talker.mcap'), undefined, 200],

@@ -74,16 +74,39 @@ export const ERROR_TABLE = {
   INGEST_MCAP_INVALID: define(400, false, 'a recording is truncated or not well-formed MCAP'),
   INGEST_METADATA_MISSING: define(400, false, 'a recording lacks a metadata record that it must carry'),
   INGEST_LIMIT: define(413, false, 'an upload is over a named maximum'),
+  INGEST_UPLOAD_OFFSET: define(
+    409,
+    false,
+    'an upload is not as far as its sender thinks: ask how far, and go on there',
+  ),
+  INGEST_STANDARD: define(400, false, 'a recording breaks a rule for which its quality standard keeps it out'),
+  STANDARD_INVALID: define(400, false, 'a quality standard does not match its schema'),
 
   LEDGER_CONFLICT: define(409, true, 'somebody else wrote to the same subject first'),
   LEDGER_TAMPERED: define(500, false, 'the ledger does not match its checkpoint'),
   LEDGER_UNAVAILABLE: define(503, true, 'the ledger does not answer'),
   LEDGER_ENTRY_INVALID: define(400, false, 'a ledger entry does not match its schema'),
+  LEDGER_EXPORT_INVALID: define(400, false, 'a file is not a whole export of a ledger'),
   BLOB_NOT_FOUND: define(404, false, 'no blob with that digest is stored'),
   BLOB_DIGEST: define(500, false, 'stored bytes do not have the digest that they are filed under'),
 
   FEATURE_SET_INVALID: define(400, false, 'a feature set does not match its schema'),
   FEATURE_INPUT_MISSING: define(400, false, 'a recording lacks a signal that a feature needs'),
+  FEATURE_LIMIT: define(413, false, 'a computation of features is over a named maximum'),
+  FEATURE_VECTOR_NONE: define(404, false, 'no window of features had closed at the instant asked for'),
+  FEATURE_SET_STATE: define(409, false, 'a feature set is not in the state that is needed'),
+  FEATURE_SET_REFUSED: define(
+    409,
+    false,
+    'the engines differ over the recordings that a feature set was to be validated on',
+  ),
+  FEATURE_SET_APPROVAL: define(403, false, 'a feature set was to be validated by whoever may not'),
+  FEATURE_TABLE_INVALID: define(
+    400,
+    false,
+    'a table to read features, vectors or entities from has not the columns it needs',
+  ),
+  FEATURE_SKEW: define(409, false, 'an evaluation of skew has nothing to compare'),
   FEATURE_PARITY: define(500, false, 'the two engines differ by more than the tolerance'),
   DATASET_INVALID: define(400, false, 'a dataset specification does not match its schema'),
   DATASET_LEAKAGE: define(409, false, 'a held-out run is in the training split'),
@@ -91,6 +114,8 @@ export const ERROR_TABLE = {
   DATASET_LABEL_MISSING: define(409, false, 'a selected recording has no label'),
   DATASET_EXISTS: define(409, false, 'a dataset version of that name exists with other content'),
   IMPORT_INVALID: define(400, false, 'an import specification does not match its schema'),
+  IMPORT_INTERRUPTED: define(499, false, 'an import was interrupted: repeating it goes on where it was'),
+  IMPORT_FAILED: define(500, false, 'an import on the control plane ended before its report'),
 
   TRAINING_TRAINER_FAILED: define(500, false, 'the trainer exited with an error'),
   TRAINING_OUTPUT_INVALID: define(500, false, 'the trainer wrote something that breaks the contract'),
@@ -121,6 +146,16 @@ export const ERROR_TABLE = {
   FEEDBACK_TIMEOUT: define(504, false, 'a data brief did not get its recordings or labels until the deadline'),
   TRACE_UNKNOWN: define(404, false, 'no node of the lineage graph has that id'),
   TRACE_AMBIGUOUS: define(409, false, 'more than one node of the lineage graph starts with that id'),
+
+  WORKFLOW_LIMIT: define(413, false, 'a long work has more parts, or larger results, than one workflow may carry'),
+  WORKFLOW_STATE: define(409, false, 'the workflow is in a state in which this cannot be done'),
+  DRIFT_MONITOR_INVALID: define(400, false, 'a drift monitor does not match its schema'),
+  DRIFT_INPUT: define(
+    400,
+    false,
+    'a table lacks a column that the monitor names, or it cannot be read as a number or text',
+  ),
+  DRIFT_SKETCH: define(400, false, 'two sketches were made by different definitions and cannot be combined'),
 
   STACK_UNAVAILABLE: define(500, false, 'a server could not be found, installed or started'),
 } as const satisfies Record<string, ErrorDefinition>;

@@ -4,9 +4,9 @@ import { FleetError } from '../errors/fleet-error.ts';
 import type { ErrorCode } from '../errors/error-codes.ts';
 import { pointAt } from './source-position.ts';
 
-export type VariableType = 'double' | 'int' | 'string' | 'bool' | 'map<string, string>';
+export type VariableType = 'double' | 'int' | 'string' | 'bool' | 'list<string>' | 'map<string, string>';
 
-export type ExpressionValue = number | bigint | string | boolean | Readonly<Record<string, string>>;
+export type ExpressionValue = number | bigint | string | boolean | readonly string[] | Readonly<Record<string, string>>;
 
 /** Structural bounds at parse time: they bound the cost of one evaluation. */
 export const EXPRESSION_LIMITS = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SignalChannel } from '../capture/channel.ts';
-import { bindChannel, seriesValue } from './channel-binding.ts';
+import { bindChannel, type SeriesBinding, seriesValue } from './channel-binding.ts';
 import { type FeatureSet, parseFeatureSet } from './feature-set.ts';
 
 const axis = (name: string) => ({ path: `Vehicle.Acceleration.${name}`, field: name.toLowerCase(), unit: 'm/s^2' });
@@ -36,9 +36,9 @@ describe('binding a channel', () => {
     expect(bindChannel(featureSet, channel('/vss/a', 'Vertical', 'Lateral', 'Longitudinal'))).toEqual({
       topic: '/vss/a',
       series: [
-        { series: 0, parts: [2] },
-        { series: 1, parts: [1] },
-        { series: 2, parts: [2, 1] },
+        { series: 0, combine: 'value', parts: [2] },
+        { series: 1, combine: 'value', parts: [1] },
+        { series: 2, combine: 'norm', parts: [2, 1] },
       ],
     });
   });
@@ -61,14 +61,26 @@ describe('binding a channel', () => {
 });
 
 describe('the value of a series', () => {
-  it('is the sample itself, or the norm of its parts', () => {
-    expect(seriesValue([1], Float64Array.of(5, -7))).toBe(-7);
-    expect(seriesValue([0, 1], Float64Array.of(3, 4))).toBe(5);
+  const bound = (combine: SeriesBinding['combine'], ...parts: number[]): SeriesBinding => ({
+    series: 0,
+    combine,
+    parts,
   });
 
-  it('is missing when a part is missing, infinite or overflows', () => {
-    expect(seriesValue([0], Float64Array.of(Number.POSITIVE_INFINITY))).toBeNaN();
-    expect(seriesValue([0, 1], Float64Array.of(3, Number.NaN))).toBeNaN();
-    expect(seriesValue([0, 1], Float64Array.of(1e200, 1))).toBeNaN();
+  it('is the sample itself, or what its parts combine to', () => {
+    expect(seriesValue(bound('value', 1), Float64Array.of(5, -7))).toBe(-7);
+    expect(seriesValue(bound('norm', 0, 1), Float64Array.of(3, 4))).toBe(5);
+    expect(seriesValue(bound('ratio', 1, 0), Float64Array.of(4, 3))).toBe(0.75);
+    expect(seriesValue(bound('difference', 1, 0), Float64Array.of(4, 3))).toBe(-1);
+  });
+
+  it('is missing when a part is missing, infinite or beyond what is measured', () => {
+    expect(seriesValue(bound('value', 0), Float64Array.of(Number.POSITIVE_INFINITY))).toBeNaN();
+    expect(seriesValue(bound('value', 0), Float64Array.of(-1e101))).toBeNaN();
+    expect(seriesValue(bound('norm', 0, 1), Float64Array.of(3, Number.NaN))).toBeNaN();
+    expect(seriesValue(bound('norm', 0, 1), Float64Array.of(1e200, 1))).toBeNaN();
+    expect(seriesValue(bound('ratio', 0, 1), Float64Array.of(1, 0))).toBeNaN();
+    expect(seriesValue(bound('ratio', 0, 1), Float64Array.of(0, 0))).toBeNaN();
+    expect(seriesValue(bound('difference', 0, 1), Float64Array.of(1, Number.NaN))).toBeNaN();
   });
 });

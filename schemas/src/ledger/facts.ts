@@ -5,10 +5,22 @@ import { DatasetVersion } from '../dataset/dataset-version.ts';
 import { FeatureSet } from '../features/feature-set.ts';
 import { PULL_STATES, PullRequest } from '../assign/desired-state.ts';
 import { digestText } from '../package/bundle.ts';
+import { TimeOfDay } from '../record/circumstances.ts';
 import { RecordingMetadata } from '../record/recording-metadata.ts';
 
 const text = z.string().max(4_096);
 const shortText = z.string().min(1).max(256);
+const driftVerdict = z.enum(['passed', 'failed', 'inconclusive']);
+const driftCounts = z.strictObject({
+  passed: z.int().min(0),
+  failed: z.int().min(0),
+  inconclusive: z.int().min(0),
+});
+const featureSetName = {
+  digest: digestText,
+  name: shortText,
+  version: z.int().min(1),
+};
 const sliceResult = z.strictObject({
   name: shortText,
   value: z.number().nullable(),
@@ -104,6 +116,10 @@ export const FACTS = {
     metadata: RecordingMetadata,
     /** Digest of the manifest that brought it; null for an import. */
     manifest: digestText.nullable(),
+    /** Computed from the position and time in the recording; absent where neither it nor the session tells. */
+    timeOfDay: TimeOfDay.optional(),
+    /** Names source files and specification of an import: the same again need not be decoded. */
+    importKey: digestText.optional(),
   }),
   'recording.quarantined': z.strictObject({
     recording: digestText,
@@ -112,6 +128,33 @@ export const FACTS = {
     code: shortText,
     message: text,
     source: z.enum(['uplink', 'import', 'relay']),
+  }),
+  /** What a quality standard found in a recording; the whole report is a blob. */
+  'recording.checked': z.strictObject({
+    recording: digestText,
+    standard: z.strictObject({ name: shortText, version: z.int().min(1), digest: digestText }),
+    verdict: z.enum(['accepted', 'accepted_with_findings', 'quarantined']),
+    findings: z
+      .array(
+        z.strictObject({
+          rule: shortText,
+          version: z.int().min(1),
+          severity: z.enum(['info', 'warning', 'error']),
+          topic: z.string().nullable(),
+          fromNs: z.string().nullable(),
+          toNs: z.string().nullable(),
+          message: text,
+        }),
+      )
+      .max(64),
+    /** Of all findings of the report; `suppressed` ones are in no list. */
+    count: z.strictObject({
+      info: z.int().min(0),
+      warning: z.int().min(0),
+      error: z.int().min(0),
+      suppressed: z.int().min(0),
+    }),
+    report: digestText,
   }),
   /** A recording that the vehicle lost before it was verified: what its signed tombstone says. */
   'recording.evicted': z.strictObject({
@@ -144,7 +187,70 @@ export const FACTS = {
     reason: text.optional(),
   }),
   'label.assigned': z.strictObject({ recording: digestText, label: shortText, annotator: shortText, method: text }),
+  /** Proposed: from here on these bytes are what name and version mean. */
   'feature_set.registered': z.strictObject({ digest: digestText, featureSet: FeatureSet }),
+  /** Somebody else than the proposer had both engines compared, on these recordings. */
+  'feature_set.validated': z.strictObject({
+    ...featureSetName,
+    /** Who answers for validation according to the definition; the actor of the fact is who did it. */
+    validator: shortText,
+    recordings: z.array(digestText).min(1).max(64),
+    windows: z.int().min(1),
+    /** Of all features and windows; null where one engine had a value and the other had none. */
+    worstAbsolute: z.number().nullable(),
+    /** Digest of the parity report. */
+    report: digestText,
+  }),
+  'feature_set.activated': z.strictObject({ ...featureSetName, reports: z.array(digestText).min(1).max(64) }),
+  'feature_set.deprecated': z.strictObject({
+    ...featureSetName,
+    /** Name and version of what takes its place. */
+    successor: z.strictObject({ ...featureSetName }).nullable(),
+  }),
+  /** Vectors that vehicles reported, held against their recomputation from recordings. */
+  'skew.evaluated': z.strictObject({
+    evaluationId: shortText,
+    featureSet: z.strictObject({ ...featureSetName }),
+    owner: shortText,
+    verdict: driftVerdict,
+    /** Reported windows, and what became of each. */
+    windows: z.strictObject({
+      logged: z.int().min(0),
+      compared: z.int().min(0),
+      uncovered: z.int().min(0),
+      unmatched: z.int().min(0),
+      malformed: z.int().min(0),
+      outside: z.int().min(0),
+    }),
+    differs: z
+      .array(
+        z.strictObject({
+          feature: shortText,
+          transform: shortText,
+          /** `all`, or the vehicle, firmware, hardware revision or variant, as `kind:value`. */
+          group: z.string().max(300),
+          shareOutside: z.number(),
+        }),
+      )
+      .max(64),
+    differsCount: z.int().min(0),
+    report: digestText,
+  }),
+  /** Features of many recordings in one table. */
+  'features.computed': z.strictObject({
+    computationId: shortText,
+    featureSet: z.strictObject({ ...featureSetName }),
+    /** CEL over the catalogue; null takes all of it. */
+    where: text.nullable(),
+    /** Ledger sequence up to which recordings were taken. */
+    asOf: z.int().min(0),
+    recordings: z.int().min(0),
+    /** Recordings without the signals that the features need, the first ones. */
+    skipped: z.array(digestText).max(64),
+    skippedCount: z.int().min(0),
+    rows: z.int().min(0),
+    table: digestText,
+  }),
   'dataset.frozen': z.strictObject({
     digest: digestText,
     dataset: shortText,
@@ -159,6 +265,65 @@ export const FACTS = {
     recordings: z.int(),
     trainRows: z.int(),
     testRows: z.int(),
+  }),
+  /** Rows held against a reference: which partitions, by which monitor, with what verdict; the report has every figure. */
+  'drift.evaluated': z.strictObject({
+    evaluationId: shortText,
+    monitor: digestText,
+    monitorName: shortText,
+    monitorVersion: z.int().min(1),
+    owner: shortText,
+    /** The first ones; the counts say how many there are. */
+    reference: z.array(digestText).max(64),
+    referenceCount: z.int().min(0),
+    current: z.array(digestText).max(64),
+    currentCount: z.int().min(0),
+    /** Bins and categories that both sides were counted by. */
+    definition: digestText,
+    sketches: z.strictObject({ reference: digestText, current: digestText }),
+    report: digestText,
+    rows: z.strictObject({ reference: z.int().min(0), current: z.int().min(0) }),
+    verdict: driftVerdict,
+    counts: driftCounts,
+    alerts: z
+      .array(
+        z.strictObject({
+          feature: shortText,
+          slice: shortText,
+          season: z.array(z.string().max(256)).max(8),
+          owner: shortText,
+          severity: z.enum(['info', 'warning', 'error']),
+          tests: z.array(shortText).max(16),
+        }),
+      )
+      .max(64),
+    alertCount: z.int().min(0),
+  }),
+  /** Groups of one table held against each other. */
+  'bias.audited': z.strictObject({
+    evaluationId: shortText,
+    audit: digestText,
+    auditName: shortText,
+    auditVersion: z.int().min(1),
+    owner: shortText,
+    tables: z.array(digestText).max(64),
+    tableCount: z.int().min(0),
+    definition: digestText,
+    report: digestText,
+    rows: z.int().min(0),
+    verdict: driftVerdict,
+    counts: driftCounts,
+    findings: z
+      .array(
+        z.strictObject({
+          attribute: shortText,
+          group: z.string().max(256),
+          measure: z.string().max(600),
+          difference: z.number(),
+        }),
+      )
+      .max(64),
+    findingCount: z.int().min(0),
   }),
   'run.finished': z.strictObject({
     runId: shortText,
@@ -293,6 +458,16 @@ export const FACTS = {
       lowerBoundMin: z.number(),
     }),
     formerModel: digestText,
+  }),
+  /** From this entry on, checkpoints are signed with another key; the former key says so, and the new one that it is held. */
+  'checkpoint.key_rotated': z.strictObject({
+    /** Verifier keys in the text form of Go's sumdb/note. */
+    formerKey: shortText,
+    key: shortText,
+    /** A signed note that names both keys and carries a signature of each. */
+    note: text,
+    /** Sequence of the rotation before this one; 0 for the first. */
+    formerRotation: z.int().min(0),
   }),
 } as const;
 

@@ -1,13 +1,16 @@
 /** One entry of the ledger: who, when, what, about which thing, on what evidence, and why. */
 import { z } from 'zod';
 import { FleetError } from '../errors/fleet-error.ts';
+import { exactForm } from './exact-form.ts';
 import { FACTS, type Fact, type FactKind } from './facts.ts';
+import { FACT_VERSIONS_MAX, factVersion, readFactBody } from './upcast.ts';
 
 /** Largest entry, bytes; bulk belongs into blobs. */
 export const LEDGER_ENTRY_BYTES_MAX = 512 * 1024;
 
 const Envelope = z.strictObject({
-  v: z.literal(1),
+  /** Version of the body of this kind. */
+  v: z.int().min(1).max(FACT_VERSIONS_MAX),
   kind: z.string().refine((kind): kind is FactKind => kind in FACTS, 'unknown kind of fact'),
   /** RFC 3339 UTC with milliseconds. */
   at: z.iso.datetime(),
@@ -22,9 +25,12 @@ const Envelope = z.strictObject({
     .default([]),
   body: z.unknown(),
 });
+type Envelope = z.infer<typeof Envelope>;
+const isExactEnvelope = exactForm(Envelope.omit({ body: true }));
 
 export type LedgerEntry = {
-  readonly v: 1;
+  /** The newest version of the kind: what was written in an older one has been brought up to it. */
+  readonly v: number;
   readonly at: string;
   readonly actor: string;
   readonly subject: string;
@@ -40,18 +46,25 @@ export type NewFact = Fact & {
   readonly evidence?: readonly string[];
 };
 
-/** @throws FleetError LEDGER_ENTRY_INVALID */
+/** Reads an entry of any version of its kind. @throws FleetError LEDGER_ENTRY_INVALID */
 export function parseLedgerEntry(document: unknown): LedgerEntry {
+  const envelope = parseEnvelope(document);
+  const { kind } = envelope;
+  return { ...envelope, v: factVersion(kind), body: readFactBody(kind, envelope.v, envelope.body) } as LedgerEntry;
+}
+
+function parseEnvelope(document: unknown): Envelope {
+  if (hasBody(document)) {
+    const { body: _, ...rest } = document;
+    if (isExactEnvelope(rest)) return document as Envelope;
+  }
   const envelope = Envelope.safeParse(document);
-  if (!envelope.success)
-    throw new FleetError('LEDGER_ENTRY_INVALID', `the ledger entry is not valid: ${z.prettifyError(envelope.error)}`);
-  const body = FACTS[envelope.data.kind].safeParse(envelope.data.body);
-  if (!body.success)
-    throw new FleetError(
-      'LEDGER_ENTRY_INVALID',
-      `the body of ${envelope.data.kind} is not valid: ${z.prettifyError(body.error)}`,
-    );
-  return { ...envelope.data, body: body.data } as LedgerEntry;
+  if (envelope.success) return envelope.data;
+  throw new FleetError('LEDGER_ENTRY_INVALID', `the ledger entry is not valid: ${z.prettifyError(envelope.error)}`);
+}
+
+function hasBody(document: unknown): document is { readonly body: unknown } {
+  return typeof document === 'object' && document !== null && 'body' in document;
 }
 
 /** The entity of a kind: `recording` for `recording.accepted`. */

@@ -36,6 +36,13 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Eight bytes as a number: exact up to 2^53, and what is above is over every limit anyway. */
+export function uint64At(bytes: Uint8Array, offset: number): number {
+  let value = 0;
+  for (let index = offset + 7; index >= offset; index -= 1) value = value * 256 + (bytes[index] as number);
+  return value;
+}
+
 const TEXT = new TextDecoder('utf-8', { fatal: true });
 
 /** Reads the fields of one record in order. @throws FleetError INGEST_MCAP_INVALID where it ends too early */
@@ -47,6 +54,15 @@ export class FieldReader {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = viewOf(bytes);
+  }
+
+  /** Bytes read so far. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  uint8(): number {
+    return this.#view.getUint8(this.#take(1));
   }
 
   uint16(): number {

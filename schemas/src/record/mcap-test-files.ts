@@ -2,7 +2,7 @@
 import { McapStreamReader, type McapTypes } from '@mcap/core';
 import type { McapSink } from './mcap-output.ts';
 import { McapWriter, type McapWriterOptions, type WrittenMcap } from './mcap-writer.ts';
-import { decompressZstd } from './recording-reader.ts';
+import { decompressZstd } from './mcap-unpack.ts';
 
 export type DrawnMessage = {
   readonly channel: number;

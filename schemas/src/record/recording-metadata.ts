@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { PRIORITIES } from '../campaign/campaign.ts';
 import { FleetError } from '../errors/fleet-error.ts';
+import { Circumstances } from './circumstances.ts';
 
 const nsText = z.string().regex(/^\d{1,20}$/);
 
@@ -123,6 +124,8 @@ export const RecordingMetadata = z.strictObject({
     .array(z.strictObject({ topic: z.string(), rateHzMax: z.number() }))
     .max(256)
     .optional(),
+  /** Weather, place, software on board, permissions, and the generator of a synthetic recording, as far as they were declared. */
+  circumstances: Circumstances.optional(),
   /** The request for a stored time range that this recording answers. */
   pull: z.string().max(64).optional(),
   /** Labels are never in here: they are facts of the ledger. */
@@ -132,13 +135,14 @@ export type RecordingMetadata = z.infer<typeof RecordingMetadata>;
 
 export type McapMetadataRecord = { readonly name: string; readonly metadata: ReadonlyMap<string, string> };
 
-/** Optional lists, one metadata record each. */
-const LISTS = [
+/** Optional parts that travel as JSON, one metadata record each. */
+const JSON_RECORDS = [
   ['fleet.quality', 'quality'],
   ['fleet.alignment', 'alignment'],
   ['fleet.redaction', 'redactions'],
   ['fleet.context', 'context'],
   ['fleet.decimation', 'decimation'],
+  ['fleet.circumstances', 'circumstances'],
 ] as const;
 
 function clockEntries({ source, uncertaintyNs, samples, steps, sources }: RecordingClock): Record<string, string> {
@@ -165,9 +169,9 @@ export function toMetadataRecords(metadata: RecordingMetadata): McapMetadataReco
     record('fleet.gap', { gaps: JSON.stringify(metadata.gaps) }),
     record('fleet.loss', { loss: JSON.stringify(metadata.loss) }),
   ];
-  for (const [name, key] of LISTS) {
-    const list = metadata[key];
-    if (list !== undefined) records.push(record(name, { [key]: JSON.stringify(list) }));
+  for (const [name, key] of JSON_RECORDS) {
+    const part = metadata[key];
+    if (part !== undefined) records.push(record(name, { [key]: JSON.stringify(part) }));
   }
   if (metadata.pull !== undefined) records.push(record('fleet.pull', { id: metadata.pull }));
   if (metadata.brief !== undefined) records.push(record('fleet.brief', { id: metadata.brief }));
@@ -207,7 +211,7 @@ export function fromMetadataRecords(records: readonly McapMetadataRecord[]): Rec
   const event = find('fleet.event');
   const brief = find('fleet.brief')?.get('id');
   const pull = find('fleet.pull')?.get('id');
-  const lists = LISTS.flatMap(([name, key]) => {
+  const parts = JSON_RECORDS.flatMap(([name, key]) => {
     const text = find(name)?.get(key);
     return text === undefined ? [] : [[key, parseJson(name, text)]];
   });
@@ -216,7 +220,7 @@ export function fromMetadataRecords(records: readonly McapMetadataRecord[]): Rec
     software: Object.fromEntries(need('fleet.software')),
     session: { name: session.get('name'), attributes: parseJson('fleet.session', session.get('attributes')) },
     clock: parseClock(need('fleet.clock')),
-    ...Object.fromEntries(lists),
+    ...Object.fromEntries(parts),
     ...(pull === undefined ? {} : { pull }),
     gaps: parseJson('fleet.gap', need('fleet.gap').get('gaps')),
     loss: parseJson('fleet.loss', need('fleet.loss').get('loss')),

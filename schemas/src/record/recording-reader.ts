@@ -1,16 +1,13 @@
 /** Reads recordings from a stream of bytes with bounded memory, checking structure and chunk CRCs on the way. */
-import { zstdDecompressSync } from 'node:zlib';
 import type { McapTypes } from '@mcap/core';
 import { z } from 'zod';
 import type { Channel, SignalChannel } from '../capture/channel.ts';
 import type { SourceMessage } from '../capture/source-message.ts';
 import { FleetError } from '../errors/fleet-error.ts';
 import type { McapMetadataRecord } from './recording-metadata.ts';
+import { decompressZstd } from './mcap-unpack.ts';
 import { isOpaqueSchema } from './opaque-schemas.ts';
 import { decodeSignalValues, SIGNAL_SCHEMA_PREFIX, SIGNALS_PER_CHANNEL_MAX } from './signal-codec.ts';
-
-/** Largest chunk accepted after decompression, bytes. */
-export const MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX = 64 * 1024 * 1024;
 
 export type RecordingItem =
   | { readonly kind: 'metadata'; readonly record: McapMetadataRecord }
@@ -66,19 +63,6 @@ export async function* readRecording(
       `the recording's statistics name ${statistics} messages but it holds ${messages}`,
     );
   }
-}
-
-/** Unpacks a chunk, never to more than the named maximum. */
-export function decompressZstd(buffer: Uint8Array, decompressedSize: bigint): Uint8Array {
-  if (decompressedSize > BigInt(MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX)) {
-    throw new FleetError(
-      'INGEST_MCAP_INVALID',
-      `a chunk claims ${decompressedSize} bytes, more than ${MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX}`,
-    );
-  }
-  const sizeBytes = Number(decompressedSize);
-  // One output buffer of the right size instead of many of 16 KiB that are joined afterwards; zlib wants at least 64 bytes.
-  return zstdDecompressSync(buffer, { maxOutputLength: Math.max(1, sizeBytes), chunkSize: Math.max(64, sizeBytes) });
 }
 
 /** What a schema record says. */

@@ -2,25 +2,22 @@
  * Checks a whole recording without making an object of each message: structure, chunk CRCs, the coding of each message, and
  * the statistics. Ingest does this for every recording, so it must keep up with the link; memory is bounded by one chunk.
  */
-import { crc32 } from 'node:zlib';
 import type { Channel } from '../capture/channel.ts';
+import type { SourceMessage } from '../capture/source-message.ts';
 import { FleetError } from '../errors/fleet-error.ts';
 import { FieldReader, isMagic, MAGIC, malformed, OPCODE, RECORD_HEADER_BYTES, viewOf } from './mcap-bytes.ts';
 import type { McapMetadataRecord } from './recording-metadata.ts';
-import {
-  decompressZstd,
-  MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX,
-  type McapSchema,
-  parseChannelRecord,
-} from './recording-reader.ts';
-import { checkSignalValues } from './signal-codec.ts';
+import { MESSAGE_FIELD_BYTES, readChannel, readChunkHead } from './mcap-fields.ts';
+import { MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX, unpackChunk } from './mcap-unpack.ts';
+import { type McapSchema, parseChannelRecord } from './recording-reader.ts';
+import { checkSignalValues, decodeSignalValuesInto } from './signal-codec.ts';
 
 /** Largest record accepted, bytes; a chunk is the largest kind. */
 export const MCAP_RECORD_BYTES_MAX = MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX + 1024;
 export const METADATA_RECORDS_MAX = 64;
 export const TOPICS_MAX = 4_096;
-/** Channel, sequence and two stamps in front of a message's data. */
-const MESSAGE_HEADER_BYTES = 22;
+/** All schemas of a recording together, bytes. */
+const SCHEMA_BYTES_MAX = 16 * 1024 * 1024;
 
 export type RecordingScan = {
   readonly metadata: readonly McapMetadataRecord[];
@@ -32,16 +29,33 @@ export type RecordingScan = {
   readonly topics: Readonly<Record<string, number>>;
 };
 
-/** @throws FleetError INGEST_MCAP_INVALID, INGEST_LIMIT */
-export async function scanRecording(bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<RecordingScan> {
-  const scanner = new Scanner();
+/** Told of each message in file order. Its data or values are only good until the call returns. */
+export type MessageVisitor = (message: SourceMessage) => void;
+
+/**
+ * `visit` costs an object and its values per message; without it nothing is made of them.
+ * @throws FleetError INGEST_MCAP_INVALID, INGEST_LIMIT
+ */
+export async function scanRecording(
+  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  visit?: MessageVisitor,
+): Promise<RecordingScan> {
+  const scanner = new Scanner(visit);
   for await (const part of bytes) scanner.append(part);
   return scanner.finish();
 }
 
-type ScannedChannel = { readonly topic: string; readonly signals: number | undefined; count: number };
+type ScannedChannel = {
+  readonly channel: Channel;
+  readonly topic: string;
+  readonly signals: number | undefined;
+  /** Filled anew for each message. */
+  readonly values: Float64Array;
+  count: number;
+};
 
 class Scanner {
+  readonly #visit: MessageVisitor | undefined;
   #buffer: Uint8Array = new Uint8Array(0);
   /** Where in the buffer the bytes that wait begin and end. */
   #begin = 0;
@@ -56,6 +70,11 @@ class Scanner {
   // Stamps as two halves: a bigint per message would be most of the garbage of a scan.
   #earliest = { high: 0xffff_ffff, low: 0xffff_ffff };
   #latest = { high: 0, low: 0 };
+  #schemaBytes = 0;
+
+  constructor(visit?: MessageVisitor) {
+    this.#visit = visit;
+  }
 
   /** Copies the part, so that the caller may use its buffer again. */
   append(part: Uint8Array): void {
@@ -146,9 +165,20 @@ class Scanner {
     else if (opcode === 0) throw malformed('a record has the opcode 0');
   }
 
-  /** Only the names count here: a scan decodes no message by its schema. */
+  /** A scan decodes no message by its schema; whoever visits the messages may. */
   #readSchema(fields: FieldReader): void {
-    this.#schemas.set(fields.uint16(), { name: fields.text(), encoding: fields.text(), data: new Uint8Array(0) });
+    const id = fields.uint16();
+    const named = { name: fields.text(), encoding: fields.text() };
+    // Schemas stand in the summary again.
+    if (this.#schemas.has(id)) return;
+    const data = this.#visit === undefined ? new Uint8Array(0) : Uint8Array.from(fields.bytes(fields.uint32()));
+    this.#schemaBytes += data.length;
+    if (this.#schemas.size >= TOPICS_MAX || this.#schemaBytes > SCHEMA_BYTES_MAX)
+      throw new FleetError(
+        'INGEST_LIMIT',
+        `the recording has more than ${TOPICS_MAX} schemas, or more than ${SCHEMA_BYTES_MAX} bytes of them`,
+      );
+    this.#schemas.set(id, { ...named, data });
   }
 
   #readMetadata(fields: FieldReader): void {
@@ -158,37 +188,25 @@ class Scanner {
   }
 
   #readChannel(fields: FieldReader): void {
-    const record = {
-      id: fields.uint16(),
-      schemaId: fields.uint16(),
-      topic: fields.text(),
-      messageEncoding: fields.text(),
-      metadata: fields.textMap(),
-    };
+    const record = readChannel(fields);
     // Channels stand in the summary again.
     if (this.#channels.has(record.id)) return;
     if (this.#channels.size >= TOPICS_MAX)
       throw new FleetError('INGEST_LIMIT', `the recording has more than ${TOPICS_MAX} channels`);
     const channel: Channel = parseChannelRecord(record, this.#schemas);
     this.#channels.set(record.id, {
+      channel,
       topic: channel.topic,
       signals: channel.kind === 'signal' ? channel.signals.length : undefined,
+      values: new Float64Array(this.#visit !== undefined && channel.kind === 'signal' ? channel.signals.length : 0),
       count: 0,
     });
   }
 
   #readChunk(content: Uint8Array): void {
     const fields = new FieldReader(content);
-    fields.bytes(16);
-    const size = fields.uint64();
-    const crc = fields.uint32();
-    const compression = fields.text();
-    const length = fields.uint64();
-    const records = unpack(fields.bytes(Number(length)), compression, size);
-    if (BigInt(records.length) !== size)
-      throw malformed(`a chunk names ${size} bytes but unpacks to ${records.length}`);
-    if (crc !== 0 && crc32(records) !== crc) throw malformed('the CRC of a chunk differs');
-    this.#readChunkRecords(records);
+    const { packedBytes, ...head } = readChunkHead(fields);
+    this.#readChunkRecords(unpackChunk({ ...head, packed: fields.bytes(Number(packedBytes)) }));
   }
 
   #readChunkRecords(records: Uint8Array): void {
@@ -209,7 +227,7 @@ class Scanner {
   }
 
   #readMessage(bytes: Uint8Array, view: DataView, start: number, end: number): void {
-    if (end - start < MESSAGE_HEADER_BYTES) throw malformed('a message ends in the middle of its header');
+    if (end - start < MESSAGE_FIELD_BYTES) throw malformed('a message ends in the middle of its header');
     const id = view.getUint16(start, true);
     const channel = this.#channels.get(id);
     if (channel === undefined) throw malformed(`a message names channel ${id}, which the recording does not declare`);
@@ -219,22 +237,27 @@ class Scanner {
       this.#earliest = { high, low };
     if (high > this.#latest.high || (high === this.#latest.high && low > this.#latest.low))
       this.#latest = { high, low };
-    if (channel.signals !== undefined) checkSignalValues(bytes, start + MESSAGE_HEADER_BYTES, end, channel.signals);
+    if (this.#visit !== undefined) this.#visit(toMessage(channel, bytes, view, { start, end }));
+    else if (channel.signals !== undefined) checkSignalValues(bytes, start + MESSAGE_FIELD_BYTES, end, channel.signals);
     channel.count += 1;
     this.#messages += 1;
   }
 }
 
-function unpack(bytes: Uint8Array, compression: string, size: bigint): Uint8Array {
-  if (compression === '') return bytes;
-  if (compression !== 'zstd')
-    throw malformed(`a chunk is compressed by ${JSON.stringify(compression)}; zstd and none are accepted`);
-  try {
-    return decompressZstd(bytes, size);
-  } catch (cause) {
-    if (cause instanceof FleetError) throw cause;
-    throw malformed(`a chunk does not unpack (${cause instanceof Error ? cause.message : ''})`);
-  }
+function toMessage(
+  { channel, values }: ScannedChannel,
+  bytes: Uint8Array,
+  view: DataView,
+  { start, end }: { readonly start: number; readonly end: number },
+): SourceMessage {
+  const sequence = view.getUint32(start + 2, true);
+  const logTimeNs = view.getBigUint64(start + 6, true);
+  const publishTimeNs = view.getBigUint64(start + 14, true);
+  const dataStart = start + MESSAGE_FIELD_BYTES;
+  if (channel.kind === 'opaque')
+    return { kind: 'opaque', channel, sequence, logTimeNs, publishTimeNs, data: bytes.subarray(dataStart, end) };
+  decodeSignalValuesInto(values, bytes, view, { start: dataStart, end });
+  return { kind: 'signal', channel, sequence, logTimeNs, publishTimeNs, values };
 }
 
 function joined(stamp: { readonly high: number; readonly low: number }): bigint {

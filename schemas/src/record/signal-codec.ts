@@ -14,6 +14,8 @@ export const SIGNALS_PER_CHANNEL_MAX = 2_000;
 /** Package of the message types of signal channels. */
 export const SIGNAL_SCHEMA_PREFIX = 'fleetloop.vss.';
 const WIRE_TYPE_64_BIT = 1;
+/** Fields whose tag is one byte. */
+const SHORT_TAGS = 15;
 
 /** Most bytes that one signal takes: a tag of two bytes and a double. */
 export const SIGNAL_BYTES_MAX = 10;
@@ -50,27 +52,62 @@ export function encodeSignalValuesInto(values: Float64Array, view: DataView, sta
  * @throws FleetError INGEST_MCAP_INVALID when the bytes are not such a message
  */
 export function decodeSignalValues(data: Uint8Array, signalCount: number): Float64Array {
-  const values = new Float64Array(signalCount).fill(Number.NaN);
+  const values = new Float64Array(signalCount);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  let offset = 0;
-  while (offset < data.length) {
-    let tag = data[offset] as number;
+  decodeSignalValuesInto(values, data, view, { start: 0, end: data.length });
+  return values;
+}
+
+/**
+ * The same for bytes [start, end) into memory that is there already; `view` is over `bytes`.
+ * @throws FleetError INGEST_MCAP_INVALID
+ */
+export function decodeSignalValuesInto(
+  values: Float64Array,
+  bytes: Uint8Array,
+  view: DataView,
+  { start, end }: { readonly start: number; readonly end: number },
+): void {
+  if (decodeFullMessage(values, bytes, view, { start, end })) return;
+  values.fill(Number.NaN);
+  for (let offset = start; offset < end; offset += 8) {
+    let tag = bytes[offset] as number;
     offset += 1;
     if (tag >= 0x80) {
-      tag = (tag & 0x7f) | ((data[offset] ?? 0x80) << 7);
+      tag = (tag & 0x7f) | ((offset < end ? (bytes[offset] as number) : 0x80) << 7);
       offset += 1;
     }
     const index = (tag >>> 3) - 1;
-    if ((tag & 7) !== WIRE_TYPE_64_BIT || index < 0 || index >= signalCount || offset + 8 > data.length) {
+    if ((tag & 7) !== WIRE_TYPE_64_BIT || index < 0 || index >= values.length || offset + 8 > end) {
       throw new FleetError(
         'INGEST_MCAP_INVALID',
-        `a signal message is malformed at byte ${offset}: its source encoded it wrongly`,
+        `a signal message is malformed at byte ${offset - start}: its source encoded it wrongly`,
       );
     }
     values[index] = view.getFloat64(offset, true);
-    offset += 8;
   }
-  return values;
+}
+
+/** Most messages hold every field in its order: then the tags need only be compared. False for any other message. Hot path. */
+function decodeFullMessage(
+  values: Float64Array,
+  bytes: Uint8Array,
+  view: DataView,
+  { start, end }: { readonly start: number; readonly end: number },
+): boolean {
+  const shortTags = Math.min(values.length, SHORT_TAGS);
+  if (end - start !== values.length * 10 - shortTags) return false;
+  let offset = start;
+  let tag = (1 << 3) | WIRE_TYPE_64_BIT;
+  for (let index = 0; index < shortTags; index += 1, tag += 8, offset += 9) {
+    if (bytes[offset] !== tag) return false;
+    values[index] = view.getFloat64(offset + 1, true);
+  }
+  for (let index = shortTags; index < values.length; index += 1, tag += 8, offset += 10) {
+    if (bytes[offset] !== ((tag & 0x7f) | 0x80) || bytes[offset + 1] !== tag >>> 7) return false;
+    values[index] = view.getFloat64(offset + 2, true);
+  }
+  return true;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { SourceMessage } from '../capture/source-message.ts';
 import { unitConversion } from '../vss/units.ts';
 import type { CampaignState } from './campaign-state.ts';
 import { GuardTable, type Memory } from './guard-table.ts';
+import { HysteresisNode } from './hysteresis-node.ts';
 import { GeofenceNode, type InputNode, SignalNode, StalenessNode, WindowNode } from './input-node.ts';
 import type { SampleLog } from './sample-log.ts';
 
@@ -31,6 +32,7 @@ export class ChannelFeed {
   table: GuardTable;
   #signals: readonly Feed<SignalNode>[] = [];
   #logs: readonly LogFeed[] = [];
+  #switches: readonly Feed<HysteresisNode>[] = [];
   #coordinates: readonly Coordinate[] = [];
   #fences: readonly GeofenceNode[] = [];
   #sightings: readonly Sighting[] = [];
@@ -69,6 +71,8 @@ export class ChannelFeed {
       const value = (values[index] as number) * scale + offset;
       if (!Number.isNaN(value)) log.append(timeNs, value);
     }
+    const switches = this.#switches;
+    for (let at = 0; at < switches.length; at += 1) turn(switches[at] as Feed<HysteresisNode>, values);
     if (this.#fences.length === 0) return;
     for (const coordinate of this.#coordinates) setCoordinate(coordinate, values);
     for (const fence of this.#fences) fence.decide();
@@ -79,11 +83,14 @@ export class ChannelFeed {
     const windows = nodes.flatMap((node) => (node instanceof WindowNode ? this.#feed(node, node.declared) : []));
     const logs = windows.flatMap(({ node: { log }, ...reading }) => (log === undefined ? [] : [{ log, ...reading }]));
     this.#logs = [...new Map(logs.map((feed) => [feed.log, feed])).values()];
+    this.#switches = nodes.flatMap((node) => (node instanceof HysteresisNode ? this.#feed(node, node.declared) : []));
     this.#coordinates = nodes.flatMap((node) => (node instanceof GeofenceNode ? this.#coordinatesOf(node) : []));
     this.#fences = [...new Set(this.#coordinates.map((each) => each.node))];
     this.#sightings = nodes.flatMap((node) => (node instanceof StalenessNode ? this.#sightingsOf(node) : []));
     const own = new Set<InputNode>(
-      [...this.#signals, ...windows, ...this.#coordinates, ...this.#sightings].map((each) => each.node),
+      [...this.#signals, ...windows, ...this.#switches, ...this.#coordinates, ...this.#sightings].map(
+        (each) => each.node,
+      ),
     );
     const watching = states.filter((state) => state.nodes.some((node) => own.has(node)));
     return new GuardTable(watching, memory);
@@ -98,6 +105,7 @@ export class ChannelFeed {
     }
     if (values === undefined) return;
     for (const feed of this.#signals) if (fresh.has(feed.node)) setSignal(feed, values);
+    for (const feed of this.#switches) if (fresh.has(feed.node)) turn(feed, values);
     for (const coordinate of this.#coordinates) if (fresh.has(coordinate.node)) setCoordinate(coordinate, values);
     for (const fence of this.#fences) if (fresh.has(fence)) fence.decide();
   }
@@ -131,6 +139,10 @@ export class ChannelFeed {
 
 function setSignal({ node, index, scale, offset }: Feed<SignalNode>, values: Float64Array): void {
   node.operand.value = (values[index] as number) * scale + offset;
+}
+
+function turn({ node, index, scale, offset }: Feed<HysteresisNode>, values: Float64Array): void {
+  node.take((values[index] as number) * scale + offset);
 }
 
 function setCoordinate({ node, index, scale, offset, isLatitude }: Coordinate, values: Float64Array): void {

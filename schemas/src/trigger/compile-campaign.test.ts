@@ -62,6 +62,14 @@ describe('compiling a campaign', () => {
       },
     ],
     ['a name that the language reserves', 'CAMPAIGN_TYPE', { inputs: [{ ...SPEED, name: 'if' }] }],
+    [
+      'a hysteresis in a unit that does not fit',
+      'UNIT_UNKNOWN',
+      {
+        inputs: [{ kind: 'hysteresis', name: 'over', path: 'Vehicle.Speed', unit: 'g', set: 2, release: 1 }],
+        condition: 'over',
+      },
+    ],
     ['an input declared twice', 'CAMPAIGN_TYPE', { inputs: [SPEED, SPEED] }],
     ['a release condition that is no bool', 'CAMPAIGN_TYPE', { hysteresis: { releaseCondition: 'speed' } }],
     ['a release condition that does not parse', 'CAMPAIGN_SYNTAX', { hysteresis: { releaseCondition: 'speed <' } }],

@@ -78,6 +78,7 @@ function unitOf(input: CampaignInput): string | undefined {
       return input.field === 'output' ? undefined : '';
     case 'disagreement':
     case 'geofence':
+    case 'hysteresis':
     case 'attribute':
       return undefined;
     default:
@@ -90,6 +91,7 @@ function readings(input: CampaignInput): readonly (readonly [path: string, unit:
   switch (input.kind) {
     case 'signal':
     case 'window':
+    case 'hysteresis':
       return [[input.path, input.unit]];
     case 'staleness':
       return input.path === undefined ? [] : [[input.path, undefined]];

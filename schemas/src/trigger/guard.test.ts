@@ -42,7 +42,7 @@ const atom = fc.oneof(
       fc.constantFrom('speed', 'angle', 'mean', 'low'),
     )
     .map(([left, op, right]) => `${left}.0 ${op} ${right}`),
-  fc.constantFrom('placed', '!placed', 'market == "is"', 'market.startsWith("i")'),
+  fc.constantFrom('placed', '!placed', 'over', '!over', 'under', 'market == "is"', 'market.startsWith("i")'),
 );
 const { condition } = fc.letrec<{ condition: string }>((tie) => ({
   condition: fc.oneof(
@@ -87,6 +87,8 @@ function evaluatorOf(source: string, change: object): TriggerEvaluator {
     { ...window, name: 'median', statistic: 'percentile', p: 50, windowMs: 250, rateHzMax: 1_000 },
     ...(source.includes('age') ? [{ kind: 'staleness', name: 'age', path: 'Vehicle.Speed' }] : []),
     { kind: 'geofence', name: 'placed', ...position, circle: { latitude: 0, longitude: 0, radiusM: 1_000 } },
+    { kind: 'hysteresis', name: 'over', path: 'Vehicle.Speed', unit: 'km/h', set: 2, release: -1 },
+    { kind: 'hysteresis', name: 'under', path: 'Vehicle.Speed', unit: 'km/h', set: -2, release: 0 },
     { kind: 'attribute', name: 'market', of: 'vehicle', attribute: 'market', type: 'string' },
   ];
   const document = {

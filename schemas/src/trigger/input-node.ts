@@ -3,6 +3,7 @@ import type { CampaignInput } from '../campaign/campaign-inputs.ts';
 import { assertNever } from '../errors/fleet-error.ts';
 import type { CompiledInput } from './compile-campaign.ts';
 import { type Area, makeArea } from './geofence.ts';
+import { HysteresisNode } from './hysteresis-node.ts';
 import { makeWindow } from './make-window.ts';
 import { NumberOperand, TextOperand } from './operand.ts';
 import type { SampleLog, SampleTaker } from './sample-log.ts';
@@ -218,6 +219,7 @@ export type InputNode =
   | WindowNode
   | StalenessNode
   | GeofenceNode
+  | HysteresisNode
   | ModelNode
   | DisagreementNode
   | AttributeNode;
@@ -232,6 +234,8 @@ export function makeNode({ declared, fixed }: CompiledInput): InputNode {
       return new StalenessNode(declared);
     case 'geofence':
       return new GeofenceNode(declared);
+    case 'hysteresis':
+      return new HysteresisNode(declared);
     case 'model':
       return new ModelNode(declared);
     case 'disagreement':

@@ -237,6 +237,34 @@ describe('places, models and attributes', () => {
     }
   });
 
+  it('a hysteresis is set at one threshold, released at the other, and stays as it was between them', () => {
+    const over = { kind: 'hysteresis', name: 'over', path: 'Vehicle.Speed', unit: 'm/s', set: 20, release: 10 };
+    const values = [50, 60, 72, 50, 36.5, 36, 50, 72, Number.NaN, 50, 73];
+    const messages = values.map((value, index) => speed(index, value));
+    expect(fireTimes(evaluatorOf(campaign({ inputs: [over], condition: 'over' })), messages)).toEqual([2, 3, 4, 7, 10]);
+    const under = { ...over, name: 'under', set: 10, release: 20 };
+    const falling = evaluatorOf(campaign({ inputs: [under], condition: 'under' }));
+    expect(fireTimes(falling, messages)).toEqual([5, 6]);
+    expect(falling.explain('fast')?.operands).toMatchObject([{ name: 'under', kind: 'hysteresis', value: false }]);
+    const quiet = evaluatorOf(campaign({ inputs: [over], condition: '!over' }));
+    expect(fireTimes(quiet, messages)).toEqual([0, 1, 5, 6, 9]);
+  });
+
+  it('a hysteresis stays between its thresholds whatever noise does there', () => {
+    const over = { kind: 'hysteresis', name: 'over', path: 'Vehicle.Speed', unit: 'km/h', set: 80, release: 60 };
+    fc.assert(
+      fc.property(
+        fc.boolean(),
+        fc.array(fc.double({ min: 60, max: 80, minExcluded: true, maxExcluded: true, noNaN: true }), { maxLength: 40 }),
+        (isSet, noise) => {
+          const evaluator = evaluatorOf(campaign({ inputs: [over], condition: isSet ? '!over' : 'over' }));
+          const messages = [isSet ? 80 : 60, ...noise].map((value, index) => speed(index, value));
+          expect(fireTimes(evaluator, messages)).toEqual([]);
+        },
+      ),
+    );
+  });
+
   it('a disagreement is of one window, and absent until both models have answered', () => {
     const differ = campaign({ inputs: [{ kind: 'disagreement', name: 'differ' }], condition: 'differ' });
     const evaluator = evaluatorOf(differ);

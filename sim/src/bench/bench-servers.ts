@@ -21,6 +21,8 @@ export type BenchServers = {
   readonly root: string;
   /** The control plane's own folder. */
   readonly dataDir: string;
+  /** Of the control plane. */
+  readonly pid: number;
 };
 
 /** Starts both without Temporal and MLflow; `resources` stops them and removes their folder. */
@@ -56,7 +58,7 @@ export async function startBenchServers(signal: AbortSignal, resources: AsyncDis
   await writeFile(config.nats.accountSeedFile, nats.accountSeed);
   await writeFile(join(root, 'control-plane.json'), JSON.stringify(config));
   const url = `http://${LOCAL_HOST}:${apiPort}`;
-  resources.use(
+  const controlPlane = resources.use(
     await ServerProcess.start({
       name: 'control-plane',
       command: process.execPath,
@@ -67,5 +69,5 @@ export async function startBenchServers(signal: AbortSignal, resources: AsyncDis
       ...common,
     }),
   );
-  return { api: new ApiClient({ url, token: TOKEN }), nats, root, dataDir };
+  return { api: new ApiClient({ url, token: TOKEN }), nats, root, dataDir, pid: controlPlane.pid() };
 }

@@ -26,7 +26,15 @@ export const ingestBench: Bench = {
       round += 1;
       return measureRound(api, vehicles, round);
     });
-    return [{ bench: 'ingest', figure: 'verified and catalogued', unit: 'MB/s', ...figure, target: { atLeast: 50 } }];
+    return [
+      {
+        bench: 'ingest',
+        figure: 'uploads of vehicles, verified and catalogued',
+        unit: 'MB/s',
+        ...figure,
+        target: { atLeast: 150 },
+      },
+    ];
   },
 };
 

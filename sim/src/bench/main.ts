@@ -7,12 +7,13 @@ import { table } from '../demo/summary.ts';
 import { writeFileDurably } from '../stack/durable-file.ts';
 import { agentBench } from './agent.bench.ts';
 import { captureBench } from './capture.bench.ts';
+import { dataBench } from './data/data.bench.ts';
 import { edgeBench } from './edge/edge.bench.ts';
 import { ingestBench } from './ingest.bench.ts';
 import type { Bench, Measurement } from './measurement.ts';
 import { recordBench } from './record.bench.ts';
 
-const BENCHES: readonly Bench[] = [captureBench, recordBench, ingestBench, agentBench, edgeBench];
+const BENCHES: readonly Bench[] = [captureBench, recordBench, ingestBench, agentBench, edgeBench, dataBench];
 const PROJECT_FOLDER = resolve(import.meta.dirname, '../../..');
 
 const program = new Command('bench')

@@ -21,11 +21,11 @@ describe.each(NAMES)('%s', (name) => {
 
 describe('a test that a campaign carries', () => {
   it('is there for each campaign with state, and fails when the campaign does something else', () => {
-    const names = ['rough-road.json', 'silent-accelerometer.json', 'fast-in-depot.json'];
+    const names = ['rough-road.json', 'silent-accelerometer.json', 'fast-in-depot.json', 'stop-and-go.json'];
     for (const name of names) {
       const campaign = parseCampaign(read(name));
       expect(campaign.tests?.length).toBeGreaterThan(1);
-      const other = { ...campaign, condition: campaign.condition.replace(/>=? [\d.]+|> limit/, '> 1000000.0') };
+      const other = { ...campaign, condition: campaign.condition.replace(/[<>]=? -?[\d.]+|> limit/, '> 1000000.0') };
       expect(other.condition).not.toBe(campaign.condition);
       expect(() => assertCampaignTests(other, {})).toThrow(expect.objectContaining({ code: 'CAMPAIGN_TEST' }));
     }

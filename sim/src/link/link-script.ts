@@ -8,8 +8,6 @@
  * The rate holds for each direction by itself; the delay is one way.
  */
 
-import { seededRandom } from '../simulation/seeded-random.ts';
-
 export const SEGMENT_BYTES = 16 * 1_024;
 
 export type LinkConditions = {
@@ -43,37 +41,4 @@ export type LinkScript = {
 /** A link that is as it is. */
 export function steadyLink(conditions: Partial<LinkConditions> = {}, seed = 1): LinkScript {
   return { seed, conditions: { ...PERFECT_LINK, ...conditions }, events: [], cutsAtBytes: [] };
-}
-
-export type HoursScript = {
-  readonly seed: number;
-  readonly hours: number;
-  /** How many ms of the script one real ms is. */
-  readonly compression: number;
-  readonly conditions: LinkConditions;
-  readonly cuts: number;
-  readonly outages: number;
-  /** The longest outage, hours of the script. */
-  readonly outageHoursMax: number;
-};
-
-const MS_PER_HOUR = 3_600_000;
-
-/** Some hours on the road, compressed: cuts and outages at random times of the seed. Rates and delays stay as real ones. */
-export function hoursOnTheRoad(options: HoursScript): LinkScript {
-  const { seed, hours, compression, conditions, cuts, outages, outageHoursMax } = options;
-  const random = seededRandom(seed);
-  const realMs = (scriptHours: number): number => (scriptHours * MS_PER_HOUR) / compression;
-  const events: LinkEvent[] = [
-    ...Array.from({ length: cuts }, (): LinkEvent => ({ kind: 'cut', atMs: realMs(random.next() * hours) })),
-    ...Array.from(
-      { length: outages },
-      (): LinkEvent => ({
-        kind: 'outage',
-        atMs: realMs(random.next() * hours),
-        forMs: realMs(random.next() * outageHoursMax),
-      }),
-    ),
-  ];
-  return { seed, conditions, events: events.toSorted((left, right) => left.atMs - right.atMs), cutsAtBytes: [] };
 }

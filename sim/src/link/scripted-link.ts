@@ -1,6 +1,7 @@
 /** A TCP proxy on the loopback that behaves as a script says: what an uplink survives is proven on real sockets. */
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { assertNever } from '@fleetloop/schemas';
 import { seededRandom } from '../simulation/seeded-random.ts';
 import { LinkDirection } from './link-direction.ts';
@@ -32,6 +33,7 @@ export class ScriptedLink implements AsyncDisposable {
   readonly #up: LinkDirection;
   readonly #down: LinkDirection;
   #conditions: LinkConditions;
+  #startedAtMs = 0;
   #outages = 0;
   #cuts = 0;
   #connections = 0;
@@ -53,7 +55,7 @@ export class ScriptedLink implements AsyncDisposable {
     const link = new ScriptedLink(options);
     link.#server.listen(0, LOOPBACK);
     await once(link.#server, 'listening');
-    for (const event of options.script.events) link.#after(event.atMs, () => link.#happen(event));
+    link.play(options.script.events);
     return link;
   }
 
@@ -62,6 +64,17 @@ export class ScriptedLink implements AsyncDisposable {
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('the scripted link does not listen');
     return `${this.#target.protocol}//${LOOPBACK}:${address.port}`;
+  }
+
+  /** Starts the clock, and lets this happen by it. */
+  play(events: LinkScript['events']): void {
+    this.#startedAtMs = performance.now();
+    for (const event of events) this.#after(event.atMs, () => this.#happen(event));
+  }
+
+  /** Resolves when the clock of the script is there: what else happens on the way keeps to it. */
+  async reached(atMs: number, signal?: AbortSignal): Promise<void> {
+    await delay(Math.max(0, this.#startedAtMs + atMs - performance.now()), undefined, { signal });
   }
 
   counts(): LinkCounts {

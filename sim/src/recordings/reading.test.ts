@@ -61,10 +61,12 @@ describe('blackbox drives', () => {
         expected.map(({ stamp }) => Date.parse(stamp)),
       );
       for (const [index, { row }] of expected.entries()) {
-        const cells = ['accel_x', 'accel_y', 'accel_z'].map((name) => columns[name]?.[row] ?? '');
-        expect([...(acceleration[index]?.values ?? [])]).toEqual(
-          cells.map((cell) => (cell === '' ? Number.NaN : Number(cell) * G)),
-        );
+        // The logger's y axis points to the right, the catalogue's to the left (ISO 8855).
+        const cells = (['accel_x', 'accel_y', 'accel_z'] as const).map((name) => {
+          const cell = columns[name]?.[row] ?? '';
+          return cell === '' ? Number.NaN : Number(cell) * (name === 'accel_y' ? -G : G) + 0;
+        });
+        expect([...(acceleration[index]?.values ?? [])]).toEqual(cells);
       }
       expect(source.report()).toMatchObject({ rows: stamps.length, backwards: 0, repeated: 0 });
       rows += stamps.length;

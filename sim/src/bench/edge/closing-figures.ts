@@ -8,7 +8,7 @@ import { fromMetadataRecords, readRecording } from '@fleetloop/schemas/recording
 import { startBenchServers } from '../bench-servers.ts';
 import type { Measurement } from '../measurement.ts';
 import { ClosedFiles } from './closed-files.ts';
-import type { EdgeContext, EdgeFigure } from './edge-figure.ts';
+import type { FigureContext, Figure } from '../figure.ts';
 import { LiveVehicle } from './live-vehicle.ts';
 import { speedCampaign } from './live-workload.ts';
 
@@ -30,12 +30,12 @@ const CASES: readonly Case[] = [
   { name: 'closing long', preWindowMs: 10_000, postWindowMs: 5_000, events: 8 },
 ];
 
-export const closingFigures: readonly EdgeFigure[] = CASES.map((each) => ({
+export const closingFigures: readonly Figure[] = CASES.map((each) => ({
   name: each.name,
   run: async (context) => measureClosing(context, each),
 }));
 
-async function measureClosing(context: EdgeContext, work: Case): Promise<readonly Measurement[]> {
+async function measureClosing(context: FigureContext, work: Case): Promise<readonly Measurement[]> {
   const { signal, folder, onProgress } = context;
   const { preWindowMs, postWindowMs, events } = work;
   await using resources = new AsyncDisposableStack();

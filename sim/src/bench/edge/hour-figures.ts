@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { startBenchServers } from '../bench-servers.ts';
 import { median, type Measurement } from '../measurement.ts';
-import type { EdgeContext, EdgeFigure } from './edge-figure.ts';
+import type { FigureContext, Figure } from '../figure.ts';
 import { LiveVehicle } from './live-vehicle.ts';
 import { MESSAGES_PER_S, speedCampaign } from './live-workload.ts';
 import { residentBytes } from './process-usage.ts';
@@ -15,9 +15,9 @@ const RSS_MB_MAX = 90;
 const GROWTH_MB_MAX = 5;
 const POLL_MS = 200;
 
-export const hourFigures: readonly EdgeFigure[] = [{ name: 'hour rss', run: measureHour }];
+export const hourFigures: readonly Figure[] = [{ name: 'hour rss', run: measureHour }];
 
-async function measureHour({ signal, onProgress }: EdgeContext): Promise<readonly Measurement[]> {
+async function measureHour({ signal, onProgress }: FigureContext): Promise<readonly Measurement[]> {
   await using resources = new AsyncDisposableStack();
   const servers = await startBenchServers(signal, resources);
   await using vehicle = await LiveVehicle.prepare({ servers, vehicleId: 'hour', program: PROGRAM, signal });

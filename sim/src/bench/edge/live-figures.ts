@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startBenchServers } from '../bench-servers.ts';
 import type { Measurement } from '../measurement.ts';
-import type { EdgeContext, EdgeFigure } from './edge-figure.ts';
+import type { FigureContext, Figure } from '../figure.ts';
 import { LiveVehicle } from './live-vehicle.ts';
 import { MESSAGES_PER_S, speedCampaign } from './live-workload.ts';
 import { cpuSeconds, residentBytes } from './process-usage.ts';
@@ -19,7 +19,7 @@ const BYTES_PER_MB = 1e6;
 /** What of the messages that were due must have come for the figure to count. */
 const TAKEN_SHARE_MIN = 0.98;
 
-export const liveFigures: readonly EdgeFigure[] = [
+export const liveFigures: readonly Figure[] = [
   { name: 'live cpu', run: async (context) => measureLive(context, 1, 'a gateway that publishes every 10 ms') },
   {
     name: 'live staggered cpu',
@@ -28,7 +28,7 @@ export const liveFigures: readonly EdgeFigure[] = [
 ];
 
 async function measureLive(
-  context: EdgeContext,
+  context: FigureContext,
   turnsPerPeriod: number,
   manner: string,
 ): Promise<readonly Measurement[]> {

@@ -5,7 +5,7 @@ import { FleetError } from '@fleetloop/schemas';
 import { cacheFolder } from '../../stack/cache-folder.ts';
 import { preparePythonEnvironment } from '../../stack/python-environment.ts';
 import { runCommand } from '../../stack/run-command.ts';
-import type { EdgeContext } from './edge-figure.ts';
+import type { FigureContext } from '../figure.ts';
 import { type McapCase, ZSTD_LEVEL } from './mcap-workload.ts';
 
 const PEERS_FOLDER = join(import.meta.dirname, '../../../bench-peers');
@@ -27,7 +27,7 @@ export type McapPeer = {
 };
 
 /** All that are here, ours first. */
-export async function mcapPeers(context: EdgeContext): Promise<readonly McapPeer[]> {
+export async function mcapPeers(context: FigureContext): Promise<readonly McapPeer[]> {
   const peers = [
     node('fleetloop', 'ours'),
     node('fleetloop in runs', 'ours-in-runs'),
@@ -60,7 +60,7 @@ function node(name: McapPeerName, writer: string, flags: readonly string[] = [])
   };
 }
 
-async function rustPeer({ signal, onProgress }: EdgeContext): Promise<McapPeer> {
+async function rustPeer({ signal, onProgress }: FigureContext): Promise<McapPeer> {
   const target = join(cacheFolder(), 'bench-peers', 'rust-mcap');
   const manifest = join(PEERS_FOLDER, 'rust-mcap', 'Cargo.toml');
   onProgress('building the Rust peer (a minute, once)');
@@ -73,7 +73,7 @@ async function rustPeer({ signal, onProgress }: EdgeContext): Promise<McapPeer> 
   };
 }
 
-async function pythonPeer({ signal, onProgress }: EdgeContext): Promise<McapPeer> {
+async function pythonPeer({ signal, onProgress }: FigureContext): Promise<McapPeer> {
   const folder = join(PEERS_FOLDER, 'python-mcap');
   const requirements = join(folder, 'requirements.txt');
   const command = await preparePythonEnvironment({ requirements, cache: cacheFolder(), onProgress, signal });

@@ -5,7 +5,7 @@ import { scanRecording } from '@fleetloop/schemas/recording';
 import { z } from 'zod';
 import { runCommand } from '../../stack/run-command.ts';
 import { type Measurement, median } from '../measurement.ts';
-import type { EdgeContext, EdgeFigure } from './edge-figure.ts';
+import type { FigureContext, Figure } from '../figure.ts';
 import { type McapPeer, type McapPeerName, mcapPeers } from './mcap-peers.ts';
 import { MCAP_CASES, type McapCase, mcapPayloads } from './mcap-workload.ts';
 
@@ -19,12 +19,12 @@ const BYTES_PER_MB = 1e6;
 const Result = z.object({ seconds: z.number().positive(), peakBytes: z.number() });
 type Runs = { readonly megabytesPerSecond: number[]; readonly peakMegabytes: number[] };
 
-export const mcapWriting: readonly EdgeFigure[] = MCAP_CASES.map((work) => ({
+export const mcapWriting: readonly Figure[] = MCAP_CASES.map((work) => ({
   name: work.name,
   run: async (context) => measure(work, context),
 }));
 
-async function measure(work: McapCase, context: EdgeContext): Promise<readonly Measurement[]> {
+async function measure(work: McapCase, context: FigureContext): Promise<readonly Measurement[]> {
   const payloads = join(context.folder, 'payloads');
   await writeFile(payloads, mcapPayloads());
   const peers = await mcapPeers(context);
@@ -49,7 +49,7 @@ async function writeOnce(
   peer: McapPeer,
   work: McapCase,
   payloads: string,
-  { folder, signal }: EdgeContext,
+  { folder, signal }: FigureContext,
 ): Promise<z.infer<typeof Result>> {
   const out = join(folder, 'out.mcap');
   const options = { signal, timeoutMs: WRITE_TIMEOUT_MS, ...(peer.env === undefined ? {} : { env: peer.env }) };

@@ -7,7 +7,7 @@ import { connectPublisher } from '@fleetloop/edge-agent/publish';
 import { startBenchServers } from '../bench-servers.ts';
 import type { Measurement } from '../measurement.ts';
 import { median } from '../measurement.ts';
-import type { EdgeContext, EdgeFigure } from './edge-figure.ts';
+import type { FigureContext, Figure } from '../figure.ts';
 import { fillSpool } from './full-spool.ts';
 import { LiveVehicle } from './live-vehicle.ts';
 import { cpuSeconds, residentBytes } from './process-usage.ts';
@@ -21,9 +21,9 @@ const START_TIMEOUT_MS = 60_000;
 /** Nothing may leave the spool between two starts. */
 const UNREACHABLE = 'nats://127.0.0.1:1';
 
-export const restartFigures: readonly EdgeFigure[] = [{ name: 'restart 10 GB', run: measureRestart }];
+export const restartFigures: readonly Figure[] = [{ name: 'restart 10 GB', run: measureRestart }];
 
-async function measureRestart({ signal, repeats, onProgress }: EdgeContext): Promise<readonly Measurement[]> {
+async function measureRestart({ signal, repeats, onProgress }: FigureContext): Promise<readonly Measurement[]> {
   await using resources = new AsyncDisposableStack();
   const servers = await startBenchServers(signal, resources);
   const config = { spool: { quotaBytes: QUOTA_BYTES, reserveBytes: 0, safetyFloorBytes: 0 } };

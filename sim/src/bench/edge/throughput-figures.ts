@@ -1,7 +1,7 @@
 /** How much a live agent takes at most: one publisher process that sends as fast as it gets credit, with a campaign in force. */
 import { startBenchServers } from '../bench-servers.ts';
 import type { Measurement } from '../measurement.ts';
-import type { EdgeContext, EdgeFigure } from './edge-figure.ts';
+import type { FigureContext, Figure } from '../figure.ts';
 import { LiveVehicle } from './live-vehicle.ts';
 import { publishFast, speedCampaign } from './live-workload.ts';
 import { cpuSeconds, residentBytes } from './process-usage.ts';
@@ -11,9 +11,9 @@ const WARM_UP_MS = 3_000;
 /** Above what the agent can do, so that its own speed is the limit. */
 const UNLIMITED = { messagesPerS: 10_000_000, bytesPerS: 4_096 * 1_024 * 1_024 };
 
-export const throughputFigures: readonly EdgeFigure[] = [{ name: 'live throughput', run: measureThroughput }];
+export const throughputFigures: readonly Figure[] = [{ name: 'live throughput', run: measureThroughput }];
 
-async function measureThroughput({ signal, repeats }: EdgeContext): Promise<readonly Measurement[]> {
+async function measureThroughput({ signal, repeats }: FigureContext): Promise<readonly Measurement[]> {
   await using resources = new AsyncDisposableStack();
   const servers = await startBenchServers(signal, resources);
   const config = (socketPath: string): object => ({

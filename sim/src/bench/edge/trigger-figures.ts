@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { AGENT_NODE_FLAGS } from '@fleetloop/edge-agent/launch';
 import type { Measurement } from '../measurement.ts';
-import type { EdgeFigure } from './edge-figure.ts';
+import type { Figure } from '../figure.ts';
 import type { WindowsRead } from './trigger-rate.ts';
 
 const CHILD = join(import.meta.dirname, 'trigger-rate-child.ts');
@@ -19,7 +19,7 @@ async function measured({ flags, read, repeats }: Trial, signal: AbortSignal): P
   return JSON.parse(stdout) as Measurement;
 }
 
-export const triggerFigures: readonly EdgeFigure[] = [
+export const triggerFigures: readonly Figure[] = [
   {
     name: 'trigger-rate',
     run: async ({ repeats, signal, onProgress }) => {

@@ -4,7 +4,7 @@ import { steadyLink } from '../../link/link-script.ts';
 import { waitUntil } from '../../world/wait-until.ts';
 import { startBenchServers } from '../bench-servers.ts';
 import type { Measurement } from '../measurement.ts';
-import type { EdgeContext, EdgeFigure } from './edge-figure.ts';
+import type { FigureContext, Figure } from '../figure.ts';
 import { CHUNK_BYTES, UplinkSubject } from './uplink-subject.ts';
 
 const MB = 1_000_000;
@@ -28,13 +28,13 @@ const RATES = [
   { name: '10 MB/s', bytesPerS: 10 * MB, sizeBytes: 64 * MB, lossShare: 0 },
 ] as const;
 
-export const uplinkFigures: readonly EdgeFigure[] = [
+export const uplinkFigures: readonly Figure[] = [
   { name: 'uplink urgent', run: measureUrgent },
   { name: 'uplink cuts', run: measureCuts },
   { name: 'uplink goodput', run: measureGoodput },
 ];
 
-async function measureUrgent({ signal, repeats }: EdgeContext): Promise<readonly Measurement[]> {
+async function measureUrgent({ signal, repeats }: FigureContext): Promise<readonly Measurement[]> {
   await using resources = new AsyncDisposableStack();
   const servers = await startBenchServers(signal, resources);
   const seconds: number[] = [];
@@ -61,7 +61,7 @@ async function measureUrgent({ signal, repeats }: EdgeContext): Promise<readonly
   ];
 }
 
-async function measureCuts({ signal, onProgress }: EdgeContext): Promise<readonly Measurement[]> {
+async function measureCuts({ signal, onProgress }: FigureContext): Promise<readonly Measurement[]> {
   await using resources = new AsyncDisposableStack();
   const servers = await startBenchServers(signal, resources);
   const total = CUT_RECORDINGS * CUT_RECORDING_BYTES;
@@ -89,7 +89,7 @@ async function measureCuts({ signal, onProgress }: EdgeContext): Promise<readonl
   ];
 }
 
-async function measureGoodput({ signal }: EdgeContext): Promise<readonly Measurement[]> {
+async function measureGoodput({ signal }: FigureContext): Promise<readonly Measurement[]> {
   await using resources = new AsyncDisposableStack();
   const servers = await startBenchServers(signal, resources);
   const figures: Measurement[] = [];

@@ -1,7 +1,7 @@
 /** The two feature engines on the imported recordings: streaming as on the vehicle, SQL as in batch, value by value. */
 import { compareEngines, computeFromMessages, joinParity, type ParityReport } from '@fleetloop/control-plane';
-import { createStreamingEvaluator, type FeatureVector } from '@fleetloop/edge-agent';
 import { type FeatureSet, FleetError, parseFeatureSet, type SourceMessage } from '@fleetloop/schemas';
+import { createStreamingEvaluator, type FeatureVector } from '@fleetloop/schemas/features';
 import { readRecording } from '@fleetloop/schemas/recording';
 import type { DemoContext } from '../demo-context.ts';
 import type { Summary } from '../summary.ts';

@@ -1,0 +1,44 @@
+/** Why: that an entry is well-formed can be checked apart from the tree it hangs in, on other threads, and may be answered late. */
+import { FleetError } from '@fleetloop/schemas';
+import { decodeEntry } from './entry-coding.ts';
+import { KEYS_MAX, type Rotation } from './key-chain.ts';
+
+export type CheckedEntries = {
+  /** The first entry that this ledger would not have taken. */
+  readonly firstMalformed: { readonly sequence: number; readonly message: string } | undefined;
+  /** Rotations of the checkpoint key on the way, in order. */
+  readonly rotations: readonly Rotation[];
+};
+
+/** Checks entries one after another, and says at the end what it has seen. */
+export interface EntryChecks {
+  /** Takes the next entry; a promise means that there is no room for another one before it is settled. */
+  take(sequence: number, bytes: Uint8Array): Promise<void> | undefined;
+  finish(): Promise<CheckedEntries>;
+}
+
+/** Checks on this thread. Mutates as entries are taken. */
+export class LocalEntryChecks implements EntryChecks {
+  #firstMalformed: CheckedEntries['firstMalformed'];
+  readonly #rotations: Rotation[] = [];
+
+  take(sequence: number, bytes: Uint8Array): undefined {
+    if (this.#firstMalformed !== undefined) return;
+    try {
+      const entry = decodeEntry(bytes);
+      if (entry.kind === 'checkpoint.key_rotated' && this.#rotations.length < KEYS_MAX)
+        this.#rotations.push({ sequence, body: entry.body });
+    } catch (error) {
+      this.#firstMalformed = { sequence, message: FleetError.from(error).message };
+    }
+  }
+
+  async finish(): Promise<CheckedEntries> {
+    return this.checked();
+  }
+
+  /** What `finish` says, at once. */
+  checked(): CheckedEntries {
+    return { firstMalformed: this.#firstMalformed, rotations: this.#rotations };
+  }
+}

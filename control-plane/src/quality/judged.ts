@@ -1,0 +1,54 @@
+/** Why: what the rules are given, apart from the rules, so that none of them needs another one for it. */
+import type { RecordingMetadata } from '@fleetloop/schemas';
+import type { FindingList } from './finding-list.ts';
+import type { MotionMonitor } from './motion-monitor.ts';
+import type { BoundSignal } from './signal-binding.ts';
+import type { SignalStatistics } from './signal-statistics.ts';
+import type { Standard } from './standard.ts';
+import type { TopicTiming } from './topic-timing.ts';
+import type { UtcOffset } from './utc-offset.ts';
+
+/** What is known of a recording beside its messages. */
+export type RecordingFacts = {
+  /** Undefined where the file carries none. */
+  readonly metadata?: RecordingMetadata | undefined;
+  /** What is wrong with the file itself; what came before the damage was pushed. */
+  readonly damage?: string | undefined;
+  /** What is wrong with its metadata. */
+  readonly metadataFault?: string | undefined;
+  /** Vehicle that sent it, where that is known from elsewhere. */
+  readonly vehicleId?: string | undefined;
+  /** Topics that were announced with a rate; those without a message are findings. */
+  readonly declared?: readonly { readonly topic: string; readonly rateHz?: number | undefined }[];
+  /** Attributes of the session, where there is no metadata. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
+};
+
+export type WatchedSignal = { readonly signal: BoundSignal; readonly statistics: SignalStatistics };
+export type WatchedTopic = {
+  readonly topic: string;
+  readonly rateHz: number | undefined;
+  readonly isLatched: boolean;
+  readonly encoding: string;
+  readonly schemaName: string;
+  readonly timing: TopicTiming;
+  readonly signals: WatchedSignal[];
+  undecodable: number;
+  readonly utc: UtcOffset;
+};
+
+/** What the rules judge. Places inside are ns since `baseNs`. */
+export type Judged = {
+  readonly standard: Standard;
+  readonly facts: RecordingFacts;
+  readonly topics: readonly WatchedTopic[];
+  readonly motion: MotionMonitor;
+  readonly messages: number;
+  readonly baseNs: bigint;
+  readonly list: FindingList;
+};
+
+/** Absolute time of a place. */
+export function at(judged: Pick<Judged, 'baseNs'>, nowNs: number): bigint | undefined {
+  return Number.isFinite(nowNs) ? judged.baseNs + BigInt(Math.round(nowNs)) : undefined;
+}

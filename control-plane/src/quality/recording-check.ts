@@ -1,0 +1,179 @@
+/**
+ * Why: holds a recording against a standard in one pass. Memory is bounded by topics and signals, not by the length: counts,
+ * histograms, the longest few of each fault, and two minutes of the signals of motion.
+ */
+import type { SignalMessage, SourceMessage } from '@fleetloop/schemas';
+import { FIELDS_MAX, type FieldReader, makeFieldReader } from './field-reader.ts';
+import type { CheckReport } from './finding.ts';
+import type { RecordingFacts, WatchedSignal, WatchedTopic } from './judged.ts';
+import { FindingList } from './finding-list.ts';
+import { judgeRecording } from './judge-recording.ts';
+import { MotionMonitor } from './motion-monitor.ts';
+import { bindDeclared, bindField } from './signal-binding.ts';
+import { SignalStatistics } from './signal-statistics.ts';
+import { regularPeriodNs } from './rules-timing.ts';
+import type { TopicForm } from './schema-drift.ts';
+import type { Standard } from './standard.ts';
+import { TopicTiming } from './topic-timing.ts';
+import { UtcOffset } from './utc-offset.ts';
+
+export type { RecordingFacts } from './judged.ts';
+
+/** Topics that are followed; what comes on others is counted only. */
+export const TOPICS_MAX = 4_096;
+/** Signals whose values are followed, over all topics. */
+export const SIGNALS_MAX = 2_048;
+
+type Reader = (message: SourceMessage, nowNs: number) => void;
+
+export class RecordingCheck {
+  readonly #standard: Standard;
+  readonly #topics = new Map<string, WatchedTopic>();
+  readonly #readers = new Map<
+    SourceMessage['channel'],
+    { readonly watched: WatchedTopic; readonly read: Reader | undefined }
+  >();
+  readonly #motion: MotionMonitor;
+  #signals = 0;
+  #messages = 0;
+  #baseNs: bigint | undefined;
+
+  constructor(standard: Standard) {
+    this.#standard = standard;
+    this.#motion = new MotionMonitor(standard);
+  }
+
+  /** Takes the next message, in the order of the file; its bytes and values are not kept. */
+  push(message: SourceMessage): void {
+    this.#messages += 1;
+    this.#baseNs ??= message.logTimeNs;
+    const found = this.#readers.get(message.channel) ?? this.#watch(message);
+    if (found === undefined) return;
+    const nowNs = Number(message.logTimeNs - this.#baseNs);
+    const skewNs = message.publishTimeNs === message.logTimeNs ? 0 : Number(message.logTimeNs - message.publishTimeNs);
+    found.watched.timing.push(nowNs, skewNs, message.sequence);
+    found.read?.(message, nowNs);
+  }
+
+  /** Log time of the first message. */
+  get startNs(): bigint {
+    return this.#baseNs ?? 0n;
+  }
+
+  /** The forms of its topics, to be compared with those of other recordings. */
+  forms(): readonly TopicForm[] {
+    return [...this.#topics.values()].map((watched) => ({
+      topic: watched.topic,
+      encoding: watched.encoding,
+      schemaName: watched.schemaName,
+      fields: watched.signals.map(({ signal }) => ({ name: signal.path ?? signal.name, unit: signal.unit })),
+      rateHz: rateOf(watched),
+    }));
+  }
+
+  /** Judges what came. The check is used up after it. */
+  finish(facts: RecordingFacts): CheckReport {
+    this.#motion.finish();
+    const list = new FindingList(this.#standard);
+    const topics = [...this.#topics.values()];
+    for (const { signals, timing } of topics) for (const { statistics } of signals) statistics.finish(timing.lastNs);
+    judgeRecording({
+      standard: this.#standard,
+      facts,
+      topics,
+      motion: this.#motion,
+      messages: this.#messages,
+      baseNs: this.#baseNs ?? 0n,
+      list,
+    });
+    return list.report();
+  }
+
+  #watch(message: SourceMessage): { readonly watched: WatchedTopic; readonly read: Reader | undefined } | undefined {
+    const { channel } = message;
+    let watched = this.#topics.get(channel.topic);
+    if (watched === undefined) {
+      if (this.#topics.size >= TOPICS_MAX) return undefined;
+      watched = {
+        topic: channel.topic,
+        rateHz: channel.rateHz,
+        isLatched: channel.isLatched === true,
+        encoding: channel.kind === 'signal' ? 'signals' : (channel.encoding?.messageEncoding ?? 'protobuf'),
+        schemaName: channel.kind === 'signal' ? '' : channel.schemaName,
+        timing: new TopicTiming(),
+        signals: [],
+        undecodable: 0,
+        utc: new UtcOffset(),
+      };
+      this.#topics.set(channel.topic, watched);
+    }
+    const read =
+      message.kind === 'signal' ? this.#readSignals(message.channel, watched) : this.#readFields(message, watched);
+    const entry = { watched, read };
+    this.#readers.set(channel, entry);
+    return entry;
+  }
+
+  #readSignals(channel: SignalMessage['channel'], watched: WatchedTopic): Reader {
+    const bound = channel.signals.map((definition) => bindDeclared(channel.topic, definition));
+    const room = Math.max(0, SIGNALS_MAX - this.#signals);
+    const signals = bound.slice(0, room).map((signal) => ({ signal, statistics: new SignalStatistics() }));
+    this.#signals += signals.length;
+    watched.signals.push(...signals);
+    const feed = this.#motion.bind(bound);
+    return (message, nowNs) => {
+      if (message.kind !== 'signal') return;
+      const { values } = message;
+      for (let index = 0; index < signals.length; index += 1)
+        (signals[index] as WatchedSignal).statistics.push(values[index] as number, nowNs);
+      feed?.(nowNs, values);
+    };
+  }
+
+  /** Fields are those of the first message; one that comes later is not followed. */
+  #readFields(first: SourceMessage, watched: WatchedTopic): Reader | undefined {
+    if (first.kind !== 'opaque') return undefined;
+    const fieldReader: FieldReader | undefined = makeFieldReader(first.channel);
+    if (fieldReader === undefined) return undefined;
+    const { channel } = first;
+    const names: string[] = [];
+    const samples: number[] = [];
+    fieldReader(first.data, (name, value) => {
+      if (names.length >= FIELDS_MAX || this.#signals + names.length >= SIGNALS_MAX) return;
+      names.push(name);
+      samples.push(value);
+    });
+    this.#signals += names.length;
+    const { topic, schemaName } = channel;
+    const bound = names.map((name, index) =>
+      bindField({ topic, schemaName, sample: samples[index] ?? Number.NaN }, name, this.#standard),
+    );
+    const signals = bound.map((signal) => ({ signal, statistics: new SignalStatistics() }));
+    watched.signals.push(...signals);
+    const indexes = new Map(names.map((name, index) => [name, index]));
+    const values = new Float64Array(names.length);
+    const feed = this.#motion.bind(bound);
+    watched.utc.bind(names);
+    return (message, nowNs) => {
+      if (message.kind !== 'opaque') return;
+      values.fill(Number.NaN);
+      const isRead = fieldReader(message.data, (name, value) => {
+        const index = indexes.get(name);
+        if (index !== undefined) values[index] = value;
+      });
+      if (!isRead) {
+        watched.undecodable += 1;
+        return;
+      }
+      for (let index = 0; index < signals.length; index += 1)
+        (signals[index] as WatchedSignal).statistics.push(values[index] as number, nowNs);
+      watched.utc.push(message.logTimeNs, values);
+      feed?.(nowNs, values);
+    };
+  }
+}
+
+function rateOf(watched: WatchedTopic): number | undefined {
+  const periodNs = regularPeriodNs(watched);
+  return Number.isNaN(periodNs) ? undefined : 1e9 / periodNs;
+}

@@ -1,0 +1,75 @@
+/** Why: speed is measured by several things (counter, wheels, receiver, positions, distance), and their ratios are one whatever happens. */
+import type { Judged } from './judged.ts';
+import type { Pair } from './motion-monitor.ts';
+import { agreementOf, type Sums } from './pair-statistics.ts';
+import { addPair, longestPart, SPEED_FACTORS, sumOf } from './pair-verdict.ts';
+
+/** Share of the blocks that are wrong when the recording is wrong as a whole. */
+const WHOLE_SHARE = 0.8;
+/** Two wheels differ in a bend, and slip: only what agrees this well, and a unit's factor apart, is one. */
+const WHEEL_CORRELATION_MIN = 0.97;
+const WHEEL_FACTOR_SHARE = 0.04;
+
+/** The ratio of two measures of one quantity: noise averages out, so the limit is narrow. */
+export function judgeRatio(judged: Judged, pair: Pair): void {
+  const { speedFactorMax, movingMpsMin } = judged.standard.motion;
+  const isUnknown = pair.first.conversion === undefined || pair.second.conversion === undefined;
+  // Positions and counters are noisy at a walking pace.
+  if (isOfWheels(pair)) return judgeWheelRatio(judged, pair);
+  const least = movingMpsMin;
+  const factorMax = speedFactorMax;
+  const isMoving = ({ n, x, y }: Sums): boolean => n >= 10 && Math.max(Math.abs(x), Math.abs(y)) / n > least;
+  const isOff = (sums: Sums): boolean => {
+    const ratio = Math.abs(sums.y / sums.x);
+    if (!isMoving(sums) || Number.isNaN(ratio)) return false;
+    if (ratio <= factorMax && ratio >= 1 / factorMax) return false;
+    return !(
+      isUnknown &&
+      SPEED_FACTORS.some(([factor]) => Math.abs(ratio / factor - 1) < 0.05 || Math.abs(ratio * factor - 1) < 0.05)
+    );
+  };
+  const all = pair.statistics.blocks();
+  const total = sumOf(all);
+  const blocks = all.filter(isMoving);
+  const off = blocks.filter(isOff);
+  if (off.length === 0) return;
+  const isWhole = isOff(total) && off.length >= WHOLE_SHARE * blocks.length;
+  const part = isWhole ? undefined : longestPart(all, off);
+  const sums = part === undefined ? total : sumOf(part);
+  const ratio = sums.y / sums.x;
+  const known = SPEED_FACTORS.find(
+    ([factor]) => Math.abs(Math.abs(ratio) / factor - 1) < 0.1 || Math.abs(Math.abs(ratio) * factor - 1) < 0.1,
+  );
+  const agreement = agreementOf(sums);
+  const isUnit = agreement.correlation > 0.9 || known !== undefined;
+  addPair(judged, isUnit ? 'motion.speed-unit' : 'motion.speed-disagrees', pair, {
+    agreement,
+    part: part === undefined ? undefined : { agreement, fromNs: part[0]?.fromNs ?? 0, toNs: part.at(-1)?.toNs ?? 0 },
+    message: `${labelOf(pair)} differ by a factor of ${ratio.toPrecision(4)}${known === undefined ? '' : `: ${known[1]}`}`,
+  });
+}
+
+function isOfWheels({ kind, first, second }: Pair): boolean {
+  return kind === 'speed' && [first, second].every(({ path }) => path?.includes('.Wheel.') === true);
+}
+
+function judgeWheelRatio(judged: Judged, pair: Pair): void {
+  const sums = sumOf(pair.statistics.blocks());
+  const agreement = agreementOf(sums);
+  const ratio = sums.y / sums.x;
+  const known = SPEED_FACTORS.find(
+    ([factor]) =>
+      Math.abs(ratio / factor - 1) < WHEEL_FACTOR_SHARE || Math.abs(ratio * factor - 1) < WHEEL_FACTOR_SHARE,
+  );
+  if (agreement.correlation < WHEEL_CORRELATION_MIN || known === undefined) return;
+  addPair(judged, 'motion.speed-unit', pair, {
+    agreement,
+    message: `${labelOf(pair)} differ by a factor of ${ratio.toPrecision(4)}: ${known[1]}`,
+  });
+}
+
+function labelOf({ kind, first, second }: Pair): string {
+  if (kind === 'position-speed') return `${first.name} and the speed of the positions`;
+  if (kind === 'distance') return `${first.name} and the rate of ${second.name}`;
+  return `${first.name} (${first.topic}) and ${second.name} (${second.topic})`;
+}

@@ -1,0 +1,30 @@
+/** The feature layer that vehicle and cloud share: definitions, the streaming engine, and what the batch engine must agree with. */
+export { bindChannel, type ChannelBinding, type SeriesBinding } from './features/channel-binding.ts';
+export {
+  type BandEnergy,
+  bandFrequencies,
+  CONSTANT_SHARE,
+  type Correlation,
+  type DerivedSeries,
+  type FeatureDefinition,
+  type FeatureSignal,
+  type FeatureTolerance,
+  type Lag,
+  LAG_TIE,
+  PAIRS_MIN,
+  RANGE_MIN,
+  SAMPLE_ABS_MAX,
+  TIME_TRANSFORMS,
+  ZERO_BAND_SHARE,
+} from './features/feature-definition.ts';
+export { type FeatureEncoding, OTHER_CATEGORY } from './features/feature-encoding.ts';
+export { historyMs, transformOfConstant } from './features/feature-program.ts';
+export { type FeatureWindow, isSessionWindow } from './features/feature-window.ts';
+export {
+  createStreamingEvaluator,
+  type FeatureVector,
+  SAMPLES_BUFFERED_MAX,
+  type StreamingEvaluator,
+  streamFeatures,
+} from './features/streaming-evaluator.ts';
+export type { OwnFeature } from './features/window-transforms.ts';

@@ -1,0 +1,134 @@
+/** What a salvage keeps of real files that were cut and flipped: every intact message once, and nothing that was not there. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { memoryBytes } from './mcap-memory.ts';
+import { MemorySink } from './mcap-test-sinks.ts';
+import { salvageRecording } from './salvage.ts';
+import type { SalvageReport } from './salvage-tally.ts';
+import { type PlacedFile, placeMessages, realBag, realDrive, rewrite, rewriteBare } from './salvage-test-files.ts';
+
+const drive = await placeMessages(realDrive());
+const files: readonly (readonly [string, PlacedFile])[] = [
+  ['a drive in lz4 chunks', drive],
+  [
+    'a drive in zstd chunks',
+    await placeMessages(await rewrite(drive, { compression: 'zstd', chunkBytes: 16_384, messages: 400 })),
+  ],
+  [
+    'a drive in zstd chunks of many blocks',
+    await placeMessages(await rewrite(drive, { compression: 'zstd', chunkBytes: 600_000, messages: 2_000 })),
+  ],
+  [
+    'a drive in plain chunks',
+    await placeMessages(await rewrite(drive, { compression: 'none', chunkBytes: 8_192, messages: 300 })),
+  ],
+  ['a drive without chunks', await placeMessages(await rewriteBare(drive, 300))],
+  ['a ROS 2 bag', await placeMessages(realBag())],
+];
+
+type Flip = { readonly at: number; readonly mask: number };
+type Salvaged = { readonly report: SalvageReport; readonly output: PlacedFile };
+
+async function salvage(bytes: Uint8Array): Promise<Salvaged> {
+  const sink = new MemorySink();
+  const report = await salvageRecording(memoryBytes(bytes), sink);
+  return { report, output: await placeMessages(sink.bytes()) };
+}
+
+const keyOf = ({ topic, content }: { readonly topic: string; readonly content: Uint8Array }): string =>
+  `${topic} ${Buffer.from(content.subarray(2)).toString('base64')}`;
+
+function countKeys(keys: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
+}
+
+/** Messages whose bytes, and one copy of whose channel and schema, are as they were. */
+function intactMessages(file: PlacedFile, isTouched: (from: number, to: number) => boolean): readonly string[] {
+  const known = new Set(
+    file.definitions.filter(({ fromByte, toByte }) => !isTouched(fromByte, toByte)).map(({ key }) => key),
+  );
+  return file.messages
+    .filter(({ fromByte, toByte, channelId }) => {
+      const schemaId = file.channels.get(channelId)?.schemaId ?? 0;
+      const isDeclared = known.has(`channel ${channelId}`) && (schemaId === 0 || known.has(`schema ${schemaId}`));
+      return isDeclared && !isTouched(fromByte, toByte);
+    })
+    .map(keyOf);
+}
+
+/** Bytes in which two messages differ; more than any for those of another length. */
+function distance(a: Uint8Array, b: Uint8Array): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  return a.reduce((sum, byte, index) => sum + (byte === b[index] ? 0 : 1), 0);
+}
+
+async function checkDamaged(file: PlacedFile, flips: readonly Flip[], length: number): Promise<void> {
+  const damaged = Uint8Array.from(file.bytes.subarray(0, length));
+  for (const { at, mask } of flips) if (at < length) damaged[at] = (damaged[at] as number) ^ mask;
+  const isTouched = (from: number, to: number): boolean => to > length || flips.some(({ at }) => at >= from && at < to);
+  const { report, output } = await salvage(damaged);
+  const kept = countKeys(output.messages.map(keyOf));
+  const originals = countKeys(file.messages.map(keyOf));
+  const missing = [...countKeys(intactMessages(file, isTouched))].filter(
+    ([key, count]) => (kept.get(key) ?? 0) < count,
+  );
+  expect(missing, 'intact messages that are not in the output').toEqual([]);
+  const foreign = output.messages.filter((message) => {
+    const left = originals.get(keyOf(message)) ?? 0;
+    originals.set(keyOf(message), left - 1);
+    return left <= 0;
+  });
+  expect(foreign.length, 'messages that are not as they were, and not said to be unproven').toBeLessThanOrEqual(
+    report.unproven,
+  );
+  expect(output.messages.length).toBeLessThanOrEqual(file.messages.length);
+  // Behind damage, compressed bytes may be anything; plain ones differ where they were changed and nowhere else.
+  for (const message of file.isPacked ? [] : foreign) {
+    const distances = file.messages.map((original) => distance(original.content, message.content));
+    expect(Math.min(...distances), 'a message that was never there').toBeLessThanOrEqual(flips.length);
+  }
+  expect(output.messages.length).toBe(report.kept.messages);
+}
+
+const flipOf = (file: PlacedFile, mask: fc.Arbitrary<number>): fc.Arbitrary<Flip> =>
+  fc.record({ at: fc.nat(file.bytes.length - 1), mask });
+const oneBit = fc.nat(7).map((bit) => 1 << bit);
+
+describe.each(files)('salvage of %s', (_name, file) => {
+  const size = file.bytes.length;
+
+  it('gives an intact file with every message and nothing lost', async () => {
+    const { report, output } = await salvage(file.bytes);
+    expect(report).toMatchObject({ isWhole: true, lossCount: 0, lost: { messages: 0, topics: {} } });
+    expect(output.messages.map(keyOf)).toEqual(file.messages.map(keyOf));
+  });
+
+  it('keeps every intact message of a file that is cut off anywhere', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 40, max: size - 1 }), async (length) => checkDamaged(file, [], length)),
+      { numRuns: 12 },
+    );
+  });
+
+  it('keeps every intact message, and invents none, whatever bits are flipped', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(flipOf(file, oneBit), { minLength: 1, maxLength: 3 }), async (flips) =>
+        checkDamaged(file, flips, size),
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it('keeps every intact message, and invents none, whatever bytes are changed and wherever the file ends', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(flipOf(file, fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 40, max: size }),
+        async (flips, length) => checkDamaged(file, flips, length),
+      ),
+      { numRuns: 25 },
+    );
+  });
+});
