@@ -12,7 +12,7 @@ import { enrolled, type LedgerServer, startLedgerServer } from './ledger-server.
 const SCRIPT = fileURLToPath(import.meta.resolve('./project-until-killed.ts'));
 /** More than one transaction of a replay. */
 const ENTRIES = 4_500;
-const ROUNDS = 2;
+const ROUNDS = 4;
 
 let server: LedgerServer;
 let ledger: NatsLedger;

@@ -9,7 +9,7 @@ import { makeFolderDurably, writeFileDurably } from './durable-file.ts';
 /** Entries of one transaction, and the most that wait in memory. */
 const BATCH_ENTRIES_MAX = 500;
 /** One transaction of a replay, which nobody waits for, ends after so many entries or bytes. */
-const REPLAY_BATCH_ENTRIES = 10_000;
+const REPLAY_BATCH_ENTRIES = 2_000;
 const REPLAY_BATCH_BYTES = 32 * 1024 * 1024;
 /** How long a reader waits for its own write, at most. */
 export const WAIT_TIMEOUT_MS = 10_000;
