@@ -58,6 +58,8 @@ function decode(text: string, length: number): Uint8Array | undefined {
       filled += 1;
     }
   }
+  // The bits after the last byte belong to nothing: a text with others there is a second spelling of the same key.
+  if ((value & ((1 << bits) - 1)) !== 0) return undefined;
   const checksum = (bytes[total - 2] as number) | ((bytes[total - 1] as number) << 8);
   return crc16(bytes.subarray(0, length)) === checksum ? bytes.subarray(0, length) : undefined;
 }
