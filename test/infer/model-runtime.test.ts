@@ -1,48 +1,20 @@
 // Why this file exists: a vehicle must run exactly what was signed for it, prove it on its own hardware, and find back by itself.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ModelRuntime, RuntimeParts } from '@fleetloop/edge-agent';
+import type { ModelRuntime } from '@fleetloop/edge-agent';
 import { generateSigningKey } from '@fleetloop/schemas/crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { direct, drive, LABELS, makeBundle, makeKeys, MemoryBlobs, openRuntime } from './model-bench.ts';
+import { describe, expect, it } from 'vitest';
+import { direct, drive, LABELS, makeBundle, makeKeys } from './model-bench.ts';
+import { activeOf, ModelStand, settled } from './model-stand.ts';
 
 const keys = makeKeys();
-let blobs: MemoryBlobs;
-let stateDir: string;
-let open: ModelRuntime[];
-
-beforeEach(async () => {
-  blobs = new MemoryBlobs();
-  stateDir = await mkdtemp(join(tmpdir(), 'fleetloop-models-'));
-  open = [];
-});
-afterEach(async () => {
-  for (const runtime of open) await runtime.close();
-  await rm(stateDir, { recursive: true, force: true });
-});
-
-async function start(parts?: RuntimeParts): Promise<ModelRuntime> {
-  const runtime = await openRuntime(stateDir, blobs, keys, parts);
-  open.push(runtime);
-  return runtime;
-}
-
-const activeOf = (runtime: ModelRuntime) => {
-  const report = runtime.report();
-  return report.slots.find((slot) => slot.slot === report.activeSlot);
-};
-
-/** The health decision is taken in the background. */
-const settled = async (runtime: ModelRuntime, state: string): Promise<void> => {
-  await expect.poll(() => activeOf(runtime)?.state, { timeout: 5_000 }).toBe(state);
-};
+const stand = new ModelStand(keys);
 
 describe('installing', () => {
   it('runs a signed bundle, says why it picked the variant, and confirms it after the health window', async () => {
-    const runtime = await start();
+    const runtime = await stand.start();
     expect(await drive(runtime, 2)).toEqual([]);
-    const bundle = await makeBundle(blobs, keys, 1);
+    const bundle = await makeBundle(stand.blobs, keys, 1);
     await runtime.applyDirector(direct(keys.director, { counter: 1, bundle }));
     expect(activeOf(runtime)).toMatchObject({ state: 'activated', bundle });
     expect(activeOf(runtime)?.reason).toMatch(/fp32 .*median .* p99 .*int8 .*golden rows/);
@@ -61,17 +33,17 @@ describe('installing', () => {
   });
 
   it('rolls back to the bundle in the other slot without any download, and it is confirmed at once', async () => {
-    const runtime = await start();
-    const [former, next] = [await makeBundle(blobs, keys, 1), await makeBundle(blobs, keys, 2)];
+    const runtime = await stand.start();
+    const [former, next] = [await makeBundle(stand.blobs, keys, 1), await makeBundle(stand.blobs, keys, 2)];
     await runtime.applyDirector(direct(keys.director, { counter: 1, bundle: former }));
     await drive(runtime, 6);
     await settled(runtime, 'confirmed');
     await runtime.applyDirector(direct(keys.director, { counter: 2, bundle: next }));
     await drive(runtime, 6);
     await settled(runtime, 'confirmed');
-    const served = blobs.served.length;
+    const served = stand.blobs.served.length;
     await runtime.applyDirector(direct(keys.director, { counter: 3, bundle: former }));
-    expect(blobs.served.length).toBe(served);
+    expect(stand.blobs.served.length).toBe(served);
     expect(activeOf(runtime)).toMatchObject({ bundle: former, state: 'confirmed' });
     expect((await drive(runtime, 2)).every((result) => result.bundle === former && result.directorCounter === 3)).toBe(
       true,
@@ -79,22 +51,22 @@ describe('installing', () => {
   });
 
   it('fetches only what no slot holds already', async () => {
-    const runtime = await start();
-    await runtime.applyDirector(direct(keys.director, { counter: 1, bundle: await makeBundle(blobs, keys, 1) }));
-    const served = blobs.served.length;
+    const runtime = await stand.start();
+    await runtime.applyDirector(direct(keys.director, { counter: 1, bundle: await makeBundle(stand.blobs, keys, 1) }));
+    const served = stand.blobs.served.length;
     // Another version of the same files: only its envelope is new.
-    await runtime.applyDirector(direct(keys.director, { counter: 2, bundle: await makeBundle(blobs, keys, 2) }));
-    expect(blobs.served.length).toBe(served + 1);
+    await runtime.applyDirector(direct(keys.director, { counter: 2, bundle: await makeBundle(stand.blobs, keys, 2) }));
+    expect(stand.blobs.served.length).toBe(served + 1);
   });
 
   it('keeps model, state and numbering over a restart', async () => {
-    const first = await start();
-    const bundle = await makeBundle(blobs, keys, 1);
+    const first = await stand.start();
+    const bundle = await makeBundle(stand.blobs, keys, 1);
     await first.applyDirector(direct(keys.director, { counter: 7, bundle }));
     const before = await drive(first, 6);
     await settled(first, 'confirmed');
     await first.close();
-    const second = await start();
+    const second = await stand.start();
     expect(second.report()).toMatchObject({ counter: 7, activeSlot: 'A' });
     expect(activeOf(second)).toMatchObject({ state: 'confirmed', bundle });
     const after = await drive(second, 2);
@@ -107,8 +79,8 @@ describe('installing', () => {
   });
 
   it('runs a shadow silently beside the active model', async () => {
-    const runtime = await start();
-    const [bundle, shadow] = [await makeBundle(blobs, keys, 1), await makeBundle(blobs, keys, 2)];
+    const runtime = await stand.start();
+    const [bundle, shadow] = [await makeBundle(stand.blobs, keys, 1), await makeBundle(stand.blobs, keys, 2)];
     await runtime.applyDirector(direct(keys.director, { counter: 1, bundle, shadow }));
     expect(runtime.report().shadowBundle).toBe(shadow);
     const results = await drive(runtime, 4);
@@ -122,17 +94,17 @@ describe('installing', () => {
   });
 
   it('runs no model when the director names none', async () => {
-    const runtime = await start();
-    await runtime.applyDirector(direct(keys.director, { counter: 1, bundle: await makeBundle(blobs, keys, 1) }));
+    const runtime = await stand.start();
+    await runtime.applyDirector(direct(keys.director, { counter: 1, bundle: await makeBundle(stand.blobs, keys, 1) }));
     await runtime.applyDirector(direct(keys.director, { counter: 2, bundle: null }));
     expect(runtime.report().activeSlot).toBeNull();
     expect(await drive(runtime, 2)).toEqual([]);
   });
 
   it('tries a failed download again', async () => {
-    const runtime = await start();
-    const bundle = await makeBundle(blobs, keys, 1);
-    blobs.failures = 1;
+    const runtime = await stand.start();
+    const bundle = await makeBundle(stand.blobs, keys, 1);
+    stand.blobs.failures = 1;
     await runtime.applyDirector(direct(keys.director, { counter: 1, bundle }));
     expect(activeOf(runtime)).toMatchObject({ bundle, state: 'activated' });
   });
@@ -140,8 +112,8 @@ describe('installing', () => {
 
 describe('refusing', () => {
   async function withFormer(): Promise<{ runtime: ModelRuntime; former: string }> {
-    const runtime = await start();
-    const former = await makeBundle(blobs, keys, 1);
+    const runtime = await stand.start();
+    const former = await makeBundle(stand.blobs, keys, 1);
     await runtime.applyDirector(direct(keys.director, { counter: 5, bundle: former }));
     await drive(runtime, 6);
     await settled(runtime, 'confirmed');
@@ -155,7 +127,9 @@ describe('refusing', () => {
 
   it('a director document signed by somebody else', async () => {
     const { runtime, former } = await withFormer();
-    await runtime.applyDirector(direct(generateSigningKey(), { counter: 6, bundle: await makeBundle(blobs, keys, 2) }));
+    await runtime.applyDirector(
+      direct(generateSigningKey(), { counter: 6, bundle: await makeBundle(stand.blobs, keys, 2) }),
+    );
     await expectRefused(runtime, former, 'PACKAGE_SIGNATURE');
     expect(runtime.report().counter).toBe(5);
   });
@@ -169,7 +143,7 @@ describe('refusing', () => {
   it('a director document with a lower counter, or the same counter with other content', async () => {
     const { runtime, former } = await withFormer();
     for (const counter of [4, 5]) {
-      await runtime.applyDirector(direct(keys.director, { counter, bundle: await makeBundle(blobs, keys, 2) }));
+      await runtime.applyDirector(direct(keys.director, { counter, bundle: await makeBundle(stand.blobs, keys, 2) }));
       await expectRefused(runtime, former, 'INSTALL_COUNTER');
     }
   });
@@ -182,7 +156,7 @@ describe('refusing', () => {
 
   it('a bundle with a wrong signature', async () => {
     const { runtime, former } = await withFormer();
-    const forged = await makeBundle(blobs, { ...keys, image: generateSigningKey() }, 2);
+    const forged = await makeBundle(stand.blobs, { ...keys, image: generateSigningKey() }, 2);
     await runtime.applyDirector(direct(keys.director, { counter: 6, bundle: forged }));
     await expectRefused(runtime, former, 'PACKAGE_SIGNATURE');
   });
@@ -190,10 +164,10 @@ describe('refusing', () => {
   it('a bundle whose bytes were altered on the way', async () => {
     const { runtime, former } = await withFormer();
     const golden = { inputs: [[0, 1, 0, 1]], outputs: [[0.3, 0.3, 0.4]] };
-    const before = new Set(blobs.bytes.keys());
-    const bundle = await makeBundle(blobs, keys, 2, { golden });
-    for (const digest of [...blobs.bytes.keys()].filter((entry) => !before.has(entry))) {
-      blobs.corrupt = new Set([digest]);
+    const before = new Set(stand.blobs.bytes.keys());
+    const bundle = await makeBundle(stand.blobs, keys, 2, { golden });
+    for (const digest of [...stand.blobs.bytes.keys()].filter((entry) => !before.has(entry))) {
+      stand.blobs.corrupt = new Set([digest]);
       const counter = runtime.report().counter + 1;
       await runtime.applyDirector(direct(keys.director, { counter, bundle }));
       await expectRefused(runtime, former, 'PACKAGE_DIGEST');
@@ -202,7 +176,7 @@ describe('refusing', () => {
 
   it('a bundle for other hardware', async () => {
     const { runtime, former } = await withFormer();
-    const bundle = await makeBundle(blobs, keys, 2, { hardwareProfiles: ['B', 'C'] });
+    const bundle = await makeBundle(stand.blobs, keys, 2, { hardwareProfiles: ['B', 'C'] });
     await runtime.applyDirector(direct(keys.director, { counter: 6, bundle }));
     await expectRefused(runtime, former, 'INSTALL_INCOMPATIBLE');
   });
@@ -220,7 +194,7 @@ describe('refusing', () => {
       ],
     };
     await runtime.applyDirector(
-      direct(keys.director, { counter: 6, bundle: await makeBundle(blobs, keys, 2, { golden }) }),
+      direct(keys.director, { counter: 6, bundle: await makeBundle(stand.blobs, keys, 2, { golden }) }),
     );
     await expectRefused(runtime, former, 'INSTALL_GOLDEN');
     expect(runtime.report().refused?.message).toMatch(/fp32.*worst difference/);
@@ -228,7 +202,7 @@ describe('refusing', () => {
 
   it('a model file that ONNX Runtime cannot load, but takes the other variant', async () => {
     const { runtime } = await withFormer();
-    const bundle = await makeBundle(blobs, keys, 2, { fp32: Buffer.from('not a model') });
+    const bundle = await makeBundle(stand.blobs, keys, 2, { fp32: Buffer.from('not a model') });
     await runtime.applyDirector(direct(keys.director, { counter: 6, bundle }));
     expect(activeOf(runtime)).toMatchObject({ bundle, variant: 'int8' });
     expect(activeOf(runtime)?.reason).toMatch(/fp32 .* dropped/);
@@ -236,7 +210,7 @@ describe('refusing', () => {
 
   it('a bundle that is slower than its budget', async () => {
     const { runtime, former } = await withFormer();
-    const bundle = await makeBundle(blobs, keys, 2, { latencyBudgetMs: 0.000001 });
+    const bundle = await makeBundle(stand.blobs, keys, 2, { latencyBudgetMs: 0.000001 });
     await runtime.applyDirector(direct(keys.director, { counter: 6, bundle }));
     await expectRefused(runtime, former, 'INSTALL_LATENCY');
   });
@@ -244,7 +218,7 @@ describe('refusing', () => {
   it('to start with a damaged state, rather than forget the counter', async () => {
     const { runtime } = await withFormer();
     await runtime.close();
-    await writeFile(join(stateDir, 'models', 'state.json'), '{"kind":"install-state","counter":');
-    await expect(start()).rejects.toMatchObject({ code: 'INSTALL_INCOMPATIBLE' });
+    await writeFile(join(stand.stateDir, 'models', 'state.json'), '{"kind":"install-state","counter":');
+    await expect(stand.start()).rejects.toMatchObject({ code: 'INSTALL_INCOMPATIBLE' });
   });
 });

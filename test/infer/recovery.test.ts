@@ -1,51 +1,23 @@
 // Why this file exists: downloads hang, models fail on the road and disks rot; the vehicle finds back by itself.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelRuntime, ModelSession, RuntimeParts } from '@fleetloop/edge-agent';
 import { FleetError } from '@fleetloop/schemas';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { direct, drive, makeBundle, makeKeys, MemoryBlobs, openRuntime } from './model-bench.ts';
+import { describe, expect, it } from 'vitest';
+import { direct, drive, makeBundle, makeKeys } from './model-bench.ts';
+import { activeOf, ModelStand, settled } from './model-stand.ts';
 
 const keys = makeKeys();
-let blobs: MemoryBlobs;
-let stateDir: string;
-let open: ModelRuntime[];
-
-beforeEach(async () => {
-  blobs = new MemoryBlobs();
-  stateDir = await mkdtemp(join(tmpdir(), 'fleetloop-models-'));
-  open = [];
-});
-afterEach(async () => {
-  for (const runtime of open) await runtime.close();
-  await rm(stateDir, { recursive: true, force: true });
-});
-
-async function start(parts?: RuntimeParts): Promise<ModelRuntime> {
-  const runtime = await openRuntime(stateDir, blobs, keys, parts);
-  open.push(runtime);
-  return runtime;
-}
-
-const activeOf = (runtime: ModelRuntime) => {
-  const report = runtime.report();
-  return report.slots.find((slot) => slot.slot === report.activeSlot);
-};
-
-/** The health decision is taken in the background. */
-const settled = async (runtime: ModelRuntime, state: string): Promise<void> => {
-  await expect.poll(() => activeOf(runtime)?.state, { timeout: 5_000 }).toBe(state);
-};
+const stand = new ModelStand(keys);
 
 describe('a download that hangs', () => {
   async function withHanging(): Promise<{ runtime: ModelRuntime; former: string; next: string }> {
-    const runtime = await start();
-    const [former, next] = [await makeBundle(blobs, keys, 1), await makeBundle(blobs, keys, 2)];
+    const runtime = await stand.start();
+    const [former, next] = [await makeBundle(stand.blobs, keys, 1), await makeBundle(stand.blobs, keys, 2)];
     await runtime.applyDirector(direct(keys.director, { counter: 1, bundle: former }));
     await drive(runtime, 6);
     await settled(runtime, 'confirmed');
-    blobs.isHanging = true;
+    stand.blobs.isHanging = true;
     return { runtime, former, next };
   }
 
@@ -67,22 +39,22 @@ describe('a download that hangs', () => {
     interrupt.abort();
     await hanging;
     expect(activeOf(runtime)).toMatchObject({ bundle: former, state: 'confirmed' });
-    blobs.isHanging = false;
+    stand.blobs.isHanging = false;
     await runtime.applyDirector(envelope);
     expect(activeOf(runtime)).toMatchObject({ bundle: next, state: 'activated' });
   });
 
   it('of a shadow does not hold up the confirmation of the active model, and goes on after it', async () => {
     const { runtime, next } = await withHanging();
-    blobs.isHanging = false;
+    stand.blobs.isHanging = false;
     await runtime.applyDirector(direct(keys.director, { counter: 2, bundle: next }));
-    blobs.isHanging = true;
-    const shadow = await makeBundle(blobs, keys, 3);
+    stand.blobs.isHanging = true;
+    const shadow = await makeBundle(stand.blobs, keys, 3);
     const hanging = runtime.applyDirector(direct(keys.director, { counter: 3, bundle: next, shadow }));
     await drive(runtime, 6);
     await settled(runtime, 'confirmed');
     expect(runtime.report().shadowBundle).toBeNull();
-    blobs.isHanging = false;
+    stand.blobs.isHanging = false;
     await runtime.applyDirector(direct(keys.director, { counter: 4, bundle: next, shadow }));
     await hanging;
     expect(runtime.report().shadowBundle).toBe(shadow);
@@ -94,8 +66,8 @@ describe('a download that hangs', () => {
     await expect.poll(() => runtime.report().counter).toBe(2);
     await runtime.close();
     await hanging;
-    blobs.isHanging = false;
-    const second = await start();
+    stand.blobs.isHanging = false;
+    const second = await stand.start();
     await settled(second, 'activated');
     expect(activeOf(second)?.bundle).toBe(next);
   });
@@ -121,12 +93,12 @@ describe('finding back', () => {
 
   it('reverts to the confirmed slot when inferences fail before confirmation', async () => {
     const control = { fails: false };
-    const runtime = await start(faulty(control));
-    const former = await makeBundle(blobs, keys, 1, { golden });
+    const runtime = await stand.start(faulty(control));
+    const former = await makeBundle(stand.blobs, keys, 1, { golden });
     await runtime.applyDirector(direct(keys.director, { counter: 1, bundle: former }));
     await drive(runtime, 6);
     await settled(runtime, 'confirmed');
-    const next = await makeBundle(blobs, keys, 2, { golden });
+    const next = await makeBundle(stand.blobs, keys, 2, { golden });
     await runtime.applyDirector(direct(keys.director, { counter: 2, bundle: next }));
     control.fails = true;
     const results = await drive(runtime, 2);
@@ -143,9 +115,9 @@ describe('finding back', () => {
 
   it('runs no model when the first one fails', async () => {
     const control = { fails: false };
-    const runtime = await start(faulty(control));
+    const runtime = await stand.start(faulty(control));
     await runtime.applyDirector(
-      direct(keys.director, { counter: 1, bundle: await makeBundle(blobs, keys, 1, { golden }) }),
+      direct(keys.director, { counter: 1, bundle: await makeBundle(stand.blobs, keys, 1, { golden }) }),
     );
     control.fails = true;
     await drive(runtime, 4);
@@ -154,8 +126,8 @@ describe('finding back', () => {
   });
 
   it('installs again what went bad on disk, and runs the former model meanwhile', async () => {
-    const first = await start();
-    const [former, next] = [await makeBundle(blobs, keys, 1), await makeBundle(blobs, keys, 2)];
+    const first = await stand.start();
+    const [former, next] = [await makeBundle(stand.blobs, keys, 1), await makeBundle(stand.blobs, keys, 2)];
     for (const [counter, bundle] of [
       [1, former],
       [2, next],
@@ -166,9 +138,9 @@ describe('finding back', () => {
     }
     const slot = first.report().activeSlot;
     await first.close();
-    const file = join(stateDir, 'models', `slot-${slot}`, 'bundle.json');
+    const file = join(stand.stateDir, 'models', `slot-${slot}`, 'bundle.json');
     await writeFile(file, (await readFile(file)).subarray(10));
-    const second = await start();
+    const second = await stand.start();
     await settled(second, 'activated');
     expect(activeOf(second)?.bundle).toBe(next);
   });
