@@ -14,7 +14,24 @@ import type {
 } from '@fleetloop/schemas';
 
 /** One stored entry: its 1-based stream sequence (leaf index + 1), its exact bytes and its parsed form. */
-export type StoredEntry = { readonly sequence: number; readonly bytes: Uint8Array; readonly entry: LedgerEntry };
+export type StoredEntry = {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+  readonly entry: LedgerEntry;
+  /** The JSON text of its body as it lies in the bytes, where that is how it reads. */
+  readonly bodyText?: string | undefined;
+};
+
+/** An entry that nobody has looked into yet. `checkedEntry` does. */
+export type UncheckedEntry = { readonly sequence: number; readonly subject: string; readonly bytes: Uint8Array };
+
+export type ReadRange = {
+  /** 1-based. */
+  readonly fromSequence: number;
+  /** Default: the end as of now. */
+  readonly toSequence?: number;
+  readonly signal?: AbortSignal;
+};
 
 /** The append-only system of record. */
 export interface Ledger {
@@ -31,13 +48,15 @@ export interface Ledger {
   /** Number of entries. */
   size(): Promise<number>;
   /** Entries from `fromSequence` (1-based) to `toSequence` (default: the end as of now), in order. */
-  read(options: {
-    readonly fromSequence: number;
-    readonly toSequence?: number;
-    readonly signal?: AbortSignal;
-  }): AsyncIterable<StoredEntry>;
+  read(options: ReadRange): AsyncIterable<StoredEntry>;
   /** Entries from `fromSequence` on for ever, as they are appended. */
   follow(options: { readonly fromSequence: number; readonly signal: AbortSignal }): AsyncIterable<StoredEntry>;
+}
+
+/** A ledger for whoever looks into its entries on a thread of his own. */
+export interface UncheckedLedger extends Ledger {
+  /** As `read`, but nobody has looked into the entries. */
+  readUnchecked(options: ReadRange): AsyncIterable<UncheckedEntry>;
 }
 
 /** Content-addressed bytes. */
@@ -191,6 +210,36 @@ export interface TelemetryStore {
   deadlineMisses(vehicleId: string): Promise<number>;
 }
 
+/** One vector with its inputs as a vehicle sent them, and what it is found by. */
+export type StoredSample = {
+  readonly vehicleId: string;
+  readonly session: string;
+  /** Digest. */
+  readonly featureSet: string;
+  readonly windowStartNs: bigint;
+  readonly windowEndNs: bigint;
+  /** Wall clock of the control plane, ms. */
+  readonly receivedAtMs: number;
+  /** A FeatureSample message. */
+  readonly bytes: Uint8Array;
+};
+
+export type SampledVectorFilter = {
+  readonly featureSet: string;
+  /** None: all. */
+  readonly vehicles: readonly string[];
+  readonly sinceMs: number | null;
+  /** The newest ones, up to so many and so many bytes. */
+  readonly countMax: number;
+  readonly bytesMax: number;
+};
+
+/** Feature vectors that vehicles sent with their inputs, each once, however often it was sent. */
+export interface SampledVectors {
+  /** In order of vehicle, session and time. */
+  select(filter: SampledVectorFilter): Promise<readonly StoredSample[]>;
+}
+
 /** Writes desired states and reads reported ones. */
 export interface VehicleStates {
   /** Signs new director targets with the next counter and publishes the vehicle's desired state. Returns the counter. */
@@ -221,8 +270,12 @@ export type FeatureRow = {
   readonly values: readonly number[];
 };
 
-/** How a batch of features may be ended early. */
-export type BatchOptions = { readonly signal?: AbortSignal | undefined };
+/** How a batch of features may be ended early, and who is told what it left out. */
+export type BatchOptions = {
+  readonly signal?: AbortSignal | undefined;
+  /** Told once for each recording with samples that came after all their windows had closed; these are in no row. */
+  readonly onLateSamples?: ((recording: Digest, lateSamples: number) => void) | undefined;
+};
 
 /** Batch side of the feature layer. */
 export interface FeatureBatch {

@@ -8,6 +8,7 @@ import type {
   SourceMessage,
 } from '@fleetloop/schemas';
 import type { Inference } from '@fleetloop/schemas/wire';
+import type { WindowInputs } from '@fleetloop/schemas/features';
 import type { FeatureCacheReport } from './features/feature-cache.ts';
 
 /** Diagnostics: one event name per line (`uplink.chunk.stored`), ids as fields. A pino logger fits. */
@@ -155,6 +156,13 @@ export type InferenceResult = {
   readonly model: string;
   readonly variant: string;
   readonly directorCounter: number;
+  /** What its vector was computed from, where its window was chosen to be sampled. */
+  readonly sampled?: {
+    readonly featureSet: string;
+    /** Of the signals that the feature set reads. */
+    readonly paths: readonly string[];
+    readonly inputs: () => WindowInputs;
+  };
 };
 
 /** Installs what the director names and infers over captured messages. Implemented in install/ and infer/. */
@@ -187,4 +195,6 @@ export type ModelRuntimeOptions = {
   readonly keys: { readonly director: readonly string[]; readonly image: readonly string[] };
   readonly fetcher: BlobFetcher;
   readonly logger: AgentLogger;
+  /** One window in so many comes with what it was computed from; none without it. */
+  readonly sampleEvery?: number;
 };

@@ -20,11 +20,21 @@ export {
 export { type FeatureEncoding, OTHER_CATEGORY } from './features/feature-encoding.ts';
 export { historyMs, transformOfConstant } from './features/feature-program.ts';
 export { type FeatureWindow, isSessionWindow } from './features/feature-window.ts';
+export { chooseWindows } from './features/sample-choice.ts';
+export { sampledMessages } from './features/sampled-messages.ts';
 export {
   createStreamingEvaluator,
   type FeatureVector,
+  type InputChoice,
   SAMPLES_BUFFERED_MAX,
   type StreamingEvaluator,
   streamFeatures,
 } from './features/streaming-evaluator.ts';
+export {
+  FEATURE_ENGINE_VERSION,
+  type InputChannel,
+  type InputMessage,
+  WINDOW_INPUTS_MAX,
+  type WindowInputs,
+} from './features/window-inputs.ts';
 export type { OwnFeature } from './features/window-transforms.ts';

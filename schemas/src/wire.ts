@@ -1,5 +1,11 @@
 /** Protobuf messages on the wire between vehicle and cloud; kept out of workflow bundles. */
 export { type CanFrame, CanFrameSchema } from './gen/fleetloop/capture_pb.js';
+export {
+  type FeatureSample,
+  FeatureSampleSchema,
+  type WithheldSamples,
+  WithheldSamplesSchema,
+} from './gen/fleetloop/features_pb.js';
 export { type Heartbeat, HeartbeatSchema } from './gen/fleetloop/health_pb.js';
 export {
   type Inference,

@@ -49,6 +49,8 @@ export type AgentBenchOptions = {
   readonly vehicleId: string;
   /** Keys of the configuration beside or instead of the usual ones; `live` takes the place of the playlist. */
   readonly settings?: (paths: { readonly folder: string; readonly liveSocket: string }) => object;
+  /** For Node, beside the usual ones. */
+  readonly nodeFlags?: readonly string[];
 };
 
 export type Outcome = { readonly code: number; readonly stdout: string; readonly stderr: string };
@@ -56,7 +58,7 @@ export type Diagnostic = { readonly msg: string; readonly [field: string]: unkno
 
 /** Enrols a vehicle and prepares its agent. */
 export async function openAgentBench(options: AgentBenchOptions): Promise<AgentBench & AsyncDisposable> {
-  const { folder, vehicleId } = options;
+  const { folder, vehicleId, nodeFlags = [] } = options;
   await mkdir(folder, { recursive: true });
   const stateDir = join(folder, 'state');
   const playlist = join(folder, 'playlist.jsonl');
@@ -77,7 +79,7 @@ export async function openAgentBench(options: AgentBenchOptions): Promise<AgentB
     liveSocket,
     start: async () => {
       await using log = await open(logFile, 'a');
-      child = spawn(process.execPath, [...AGENT_NODE_FLAGS, AGENT_MAIN, 'run', '--config', config], {
+      child = spawn(process.execPath, [...AGENT_NODE_FLAGS, ...nodeFlags, AGENT_MAIN, 'run', '--config', config], {
         stdio: ['ignore', 'ignore', log.fd],
       });
       await once(child, 'spawn');

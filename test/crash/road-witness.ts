@@ -20,6 +20,8 @@ export type RoadEnd = {
 type Claimed = { readonly eventId: string; readonly startNs: bigint; readonly endNs: bigint };
 /** The one reason that this road gives for a loss. */
 const FULL = 'SPOOL_FULL';
+/** Behind an event that was lost, came back longer and was lost again (`lossName`). */
+const TOLD_AGAIN = /-[0-9]{1,9}$/;
 /** A line of the spool's index: eight digits of its CRC, a space, JSON. */
 const INDEX_LINE = /^[0-9a-f]{8} (\{.*\})$/;
 
@@ -127,7 +129,7 @@ export class RoadWitness {
 
   #lost(accepted: readonly Accepted[], evicted: readonly Evicted[]): string[] {
     const messages = new Map(accepted.map((fact) => [eventOf(fact), fact.messages]));
-    const told = new Set(evicted.map(({ eventId }) => eventId));
+    const told = new Set(evicted.flatMap(({ eventId }) => [eventId, eventId.replace(TOLD_AGAIN, '')]));
     return [...this.#acknowledged].flatMap(([eventId, wanted]) => {
       const count = messages.get(eventId);
       if (count === undefined) return this.#isEnded(eventId, { messages, told }) ? [] : [`spooled: ${eventId} is lost`];

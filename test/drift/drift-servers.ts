@@ -17,10 +17,13 @@ import { Client, Connection } from '@temporalio/client';
 import { killNow, MAIN, readyLine } from '../ingest/control-plane-process.ts';
 
 const TOKEN = 'token-of-the-tester';
+const REVIEWER_TOKEN = 'token-of-the-reviewer';
 
 export type DriftServers = AsyncDisposable & {
   readonly root: string;
   readonly api: ApiClient;
+  /** The API as a second person. */
+  readonly reviewer: ApiClient;
   /** Options of the command line that name the API. */
   readonly access: readonly string[];
   readonly temporal: Client;
@@ -59,6 +62,7 @@ export async function openDriftServers(): Promise<DriftServers> {
   return {
     root,
     api: new ApiClient({ url, token: TOKEN }),
+    reviewer: new ApiClient({ url, token: REVIEWER_TOKEN }),
     access: ['--url', url, '--token', TOKEN],
     temporal: new Client({ connection }),
     startWorker: async (name, activitiesAtOnce) => {
@@ -115,7 +119,7 @@ async function startServers(root: string, resources: AsyncDisposableStack): Prom
     python: 'python3',
     dataDir: join(root, 'data'),
     workflowBundleDir: join(cacheFolder(), 'workflow-bundle'),
-    tokens: { [TOKEN]: 'tester' },
+    tokens: { [TOKEN]: 'tester', [REVIEWER_TOKEN]: 'reviewer' },
     logLevel: 'error',
   };
 }

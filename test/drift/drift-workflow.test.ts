@@ -7,6 +7,7 @@ import type { DriftOutcome, EvaluateDriftInput, ProgressStep } from '@fleetloop/
 import { DuckDBInstance } from '@duckdb/node-api';
 import { createReadStream } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recordHistories } from '../workflows/histories.ts';
 import { type DriftServers, openDriftServers } from './drift-servers.ts';
 
 const CLI = join(import.meta.dirname, '../../control-plane/src/processes/cli.ts');
@@ -35,6 +36,8 @@ const AUDIT = {
   attributes: ['region'],
 };
 
+/** Workflows that stand for their kind among the recorded histories. */
+const started = new Map<string, string>();
 let servers: DriftServers;
 let reference: readonly string[];
 let moved: readonly string[];
@@ -43,7 +46,10 @@ beforeAll(async () => {
   reference = await storePartitions('reference', '0');
   moved = await storePartitions('moved', "CASE WHEN season = 'winter' THEN 6 ELSE 0 END");
 });
-afterAll(async () => servers?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await recordHistories(servers.api, started);
+  await servers?.[Symbol.asyncDispose]();
+});
 
 /** Partitions of a table of drives; summer and winter differ, and the model reads ice badly in one region. */
 async function storePartitions(name: string, shift: string): Promise<readonly string[]> {
@@ -109,6 +115,7 @@ describe('an evaluation', () => {
       await start({ monitor: MONITOR, reference: reference.toReversed(), current: moved }),
     );
     expect(together).toMatchObject({ report: alone.report, definition: alone.definition, verdict: 'failed' });
+    started.set('evaluate-drift', together.evaluationId);
     const [first, second] = [await evaluation(alone.evaluationId), await evaluation(together.evaluationId)];
     expect(second.sketches).toEqual(first.sketches);
     expect(first.alerts).toMatchObject([{ feature: 'speed', season: ['winter'] }]);
@@ -148,6 +155,7 @@ describe('an evaluation', () => {
     });
     const outcome = (await handle.result()) as DriftOutcome;
     expect(outcome.report).toBe(first.report);
+    started.set('evaluate-drift-continued', workflowId);
     const firstRun = servers.temporal.workflow.getHandle(workflowId, handle.firstExecutionRunId);
     expect((await firstRun.describe()).status.name).toBe('CONTINUED_AS_NEW');
   });
@@ -161,10 +169,12 @@ describe('an evaluation', () => {
     expect(waiting.progress.find(({ step }) => step === 'count')?.detail).toContain(
       '16 of 17 parts done, 0 running, 1 failed',
     );
+    expect(waiting.progress.find(({ step }) => step === 'count')?.detail).toContain('cannot be read as Parquet');
     expect(await servers.api.post(`/v1/drift/${id}/retry`, {})).toMatchObject({ parts: 1 });
     await statusWhen(id, ({ progress }) => progress.some(({ state }) => state === 'waiting'));
     await servers.api.delete(`/v1/drift/${id}`);
     expect((await statusWhen(id, ({ status }) => status !== 'running')).status).toBe('cancelled');
+    started.set('evaluate-drift-cancelled', id);
     await expect(evaluation(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(servers.api.post(`/v1/drift/${id}/retry`, {})).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });

@@ -94,8 +94,11 @@ describe('the life of a feature set', () => {
     expect(await codeOf(controlPlane.api.post(`${path}/activate`, { reason: 'now' }))).toBe('FEATURE_SET_STATE');
     const named = { recordings: recordings.slice(0, 2).map(({ recording }) => recording), reason: 'two runs agree' };
     expect(await codeOf(controlPlane.api.post(`${path}/validate`, named))).toBe('FEATURE_SET_APPROVAL');
-    const validated = await reviewer.post<Standing>(`${path}/validate`, named);
-    expect(validated).toMatchObject({ state: 'validated', step: { actor: 'reviewer' } });
+    const asked = named.recordings.flatMap((recording) => ['--recording', recording]);
+    const reviewed = ['--token', controlPlane.reviewerToken, 'feature', 'validate', 'norms@1', ...asked];
+    const answer = await fleetloop(...reviewed, '--reason', named.reason, '--json');
+    const validated = JSON.parse(answer.stdout) as Standing;
+    expect(validated).toMatchObject({ state: 'validated', step: { actor: 'reviewer', reason: named.reason } });
     const report = JSON.parse(
       Buffer.from(await reviewer.getBytes(`/v1/blobs/${validated.step.evidence[0]}`)).toString(),
     );
@@ -115,7 +118,8 @@ describe('the life of a feature set', () => {
     const long = { ...norms, name: 'long', signals };
     await controlPlane.api.post('/v1/feature-sets', { document: long });
     const named = { recordings: [recordings[0]?.recording], reason: 'as ever' };
-    expect(await codeOf(reviewer.post('/v1/feature-sets/long/1/validate', named))).toBe('FEATURE_SET_REFUSED');
+    const { workflowId } = await reviewer.post<{ workflowId: string }>('/v1/feature-sets/long/1/validate', named);
+    expect(await codeOf(reviewer.workflowResult(workflowId))).toBe('FEATURE_SET_REFUSED');
   });
 
   it('takes one of two proposals of a version that come at once', async () => {

@@ -23,6 +23,8 @@ import {
 import { digestOfBytes, generateSigningKey, signDocument, type SigningKey } from '@fleetloop/schemas/crypto';
 
 export const VEHICLE = 'v-01';
+/** Of the windows of these vehicles. */
+export const SAMPLE_EVERY = 2;
 export const LABELS = ['CALM', 'ROUGH', 'TURNING'] as const;
 const FIXTURES = join(import.meta.dirname, 'fixtures');
 const QUIET: AgentLogger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -163,6 +165,7 @@ export function openRuntime(
       keys: { director: [keys.director.publicKeyPem], image: [keys.image.publicKeyPem] },
       fetcher: blobs.fetcher,
       logger: QUIET,
+      sampleEvery: SAMPLE_EVERY,
     },
     parts,
   );

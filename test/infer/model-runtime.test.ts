@@ -3,8 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelRuntime } from '@fleetloop/edge-agent';
 import { generateSigningKey } from '@fleetloop/schemas/crypto';
+import { chooseWindows } from '@fleetloop/schemas/features';
 import { describe, expect, it } from 'vitest';
-import { direct, drive, LABELS, makeBundle, makeKeys } from './model-bench.ts';
+import { direct, drive, LABELS, makeBundle, makeKeys, SAMPLE_EVERY } from './model-bench.ts';
 import { activeOf, ModelStand, settled } from './model-stand.ts';
 
 const keys = makeKeys();
@@ -76,6 +77,28 @@ describe('installing', () => {
     );
     expect(after.length).toBeGreaterThan(0);
     expect(after.every((result) => result.inference.sequence > highest)).toBe(true);
+  });
+
+  it('computes the features of an active and a shadow model of one set once, and samples them with their inputs', async () => {
+    const runtime = await stand.start();
+    const [bundle, shadow] = [await makeBundle(stand.blobs, keys, 1), await makeBundle(stand.blobs, keys, 2)];
+    await runtime.applyDirector(direct(keys.director, { counter: 1, bundle, shadow }));
+    const results = await drive(runtime, 12);
+    expect(runtime.features()).toMatchObject([{ featureSet: { name: 'bench' }, vectors: results.length / 2 }]);
+    const isChosen = chooseWindows(SAMPLE_EVERY);
+    for (const { inference, sampled } of results)
+      expect(sampled?.inputs().kind).toBe(isChosen(inference.windowStartNs) ? 'taken' : undefined);
+    const roles = results.flatMap(({ inference, sampled }) => (sampled === undefined ? [] : [inference.role]));
+    expect(new Set(roles)).toEqual(new Set([1, 2]));
+    // A shadow that goes leaves the cache to the active model, and one that comes again finds it warm.
+    await runtime.applyDirector(direct(keys.director, { counter: 2, bundle, shadow: null }));
+    expect((await drive(runtime, 3, 'second')).map(({ inference }) => inference.role)).not.toContain(2);
+    await runtime.applyDirector(direct(keys.director, { counter: 3, bundle: shadow, shadow: bundle }));
+    const third = await drive(runtime, 3, 'third');
+    const vectorsOf = (role: number): unknown =>
+      third.filter(({ inference }) => inference.role === role).map(({ inference }) => inference.features);
+    expect(vectorsOf(1)).toEqual(vectorsOf(2));
+    expect(runtime.features()).toHaveLength(1);
   });
 
   it('runs a shadow silently beside the active model', async () => {

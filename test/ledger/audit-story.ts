@@ -13,6 +13,13 @@ const SHARED = {
 export function auditsOfFleet(digest: ToDigest): NewFact[] {
   return [
     checked(digest),
+    introduced(digest),
+    {
+      kind: 'recording.released',
+      key: digest('drive-1').slice('sha256:'.length),
+      actor: 'anna',
+      body: { recording: digest('drive-1'), quarantine: 1, reason: 'the sensor was replaced; looked through' },
+    },
     drifted(digest),
     biased(digest),
     {
@@ -41,6 +48,29 @@ function checked(digest: ToDigest): NewFact {
       count: { info: 0, warning: 1, error: 0, suppressed: 0 },
       report: digest('findings of drive-1'),
     },
+  };
+}
+
+function introduced(digest: ToDigest): NewFact {
+  const recording = digest('drive-1');
+  const topic = {
+    topic: '/vss/Vehicle.Speed',
+    encoding: 'signals',
+    schemaName: '',
+    schema: null,
+    fields: [{ name: 'Vehicle.Speed', type: 'double', unit: 'km/h' }],
+    isDeclared: true,
+    sampled: 0,
+    isCut: false,
+    rateHz: 10,
+  };
+  const software = { softwareName: 'agent', softwareVersion: '1.0.0' };
+  return {
+    kind: 'form.introduced',
+    key: digest('revision B').slice('sha256:'.length),
+    actor: 'ingest',
+    evidence: [recording],
+    body: { recording, vehicleId: 'v-1', hardwareRevision: 'B', ...software, generator: '', topics: [topic] },
   };
 }
 

@@ -7,10 +7,21 @@ export function lifeOfFeatureSet(digest: (text: string) => Digest): NewFact[] {
   const of = { key: 'norms-1', reason: 'the story goes on' };
   const [parity, skew, table] = [digest('parity report'), digest('skew report'), digest('features of all')];
   const recordings = [digest('drive-1'), digest('drive-2')];
-  const validated = { ...named, validator: 'qa', recordings, windows: 20, worstAbsolute: 1e-12, report: parity };
-  const windows = { logged: 9, compared: 7, uncovered: 2, unmatched: 0, malformed: 0, outside: 7 };
+  const compared = { recordings, windows: 20, worstAbsolute: 1e-12, report: parity };
+  const validated = { ...named, validationId: 'validation-1', validator: 'qa', ...compared };
+  const reported = { logged: 9, compared: 7, uncovered: 2, unmatched: 0, malformed: 0, outside: 7 };
+  const windows = { ...reported, withheld: 0, incomparable: 0, enginesApart: 0 };
   const differs = [{ feature: 'x_mean', transform: 'mean', group: 'all', shareOutside: 1 }];
-  const computed = { where: null, asOf: 20, recordings: 2, skipped: [], skippedCount: 0, rows: 40, table };
+  const computed = {
+    where: null,
+    asOf: 20,
+    recordings: 2,
+    skipped: [],
+    skippedCount: 0,
+    lateSamples: 3,
+    rows: 40,
+    table,
+  };
   return [
     { kind: 'feature_set.validated', ...of, actor: 'qa', evidence: [parity, named.digest], body: validated },
     { kind: 'feature_set.activated', ...of, actor: 'ops', evidence: [parity], body: { ...named, reports: [parity] } },

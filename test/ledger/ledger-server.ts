@@ -6,28 +6,46 @@ import { NatsLedger } from '@fleetloop/control-plane';
 import type { NewFact } from '@fleetloop/schemas';
 import { cacheFolder, findFreePorts, findServer, NATS_SERVER, type NatsServer, startNatsServer } from '@fleetloop/sim';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { TinyDisk } from './tiny-disk.ts';
 
 export type LedgerServer = AsyncDisposable & {
   readonly nats: NatsServer;
   readonly root: string;
-  readonly connect: () => Promise<NatsConnection>;
+  /** By the address of the server, or of whoever stands in front of it. */
+  readonly connect: (url?: string) => Promise<NatsConnection>;
   /** A ledger on a connection of its own, closed with the server. */
-  readonly openLedger: () => Promise<NatsLedger>;
+  readonly openLedger: (url?: string) => Promise<NatsLedger>;
 };
 
-export async function startLedgerServer(): Promise<LedgerServer> {
+export type LedgerServerOnDisk = LedgerServer & { readonly disk: TinyDisk };
+
+/** With `diskBytes`, its store is on a disk of that size; undefined where the machine forbids such a disk. */
+export async function startLedgerServer(): Promise<LedgerServer>;
+export async function startLedgerServer(options: {
+  readonly diskBytes: number;
+}): Promise<LedgerServerOnDisk | undefined>;
+export async function startLedgerServer({
+  diskBytes,
+}: {
+  readonly diskBytes?: number;
+} = {}): Promise<LedgerServer | undefined> {
   await using resources = new AsyncDisposableStack();
   const root = await mkdtemp(join(tmpdir(), 'fleetloop-ledger-'));
   resources.defer(async () => rm(root, { recursive: true, force: true }));
   const common = { onProgress: () => {}, signal: new AbortController().signal };
-  const binary = await findServer(NATS_SERVER, { cache: cacheFolder(), ...common });
+  const installed = await findServer(NATS_SERVER, { cache: cacheFolder(), ...common });
   const [port = 0] = await findFreePorts(1);
   const folder = join(root, 'nats');
-  await mkdir(folder);
+  const store = join(folder, 'jetstream');
+  await mkdir(store, { recursive: true });
+  const disk = diskBytes === undefined ? undefined : await TinyDisk.mount(store, diskBytes);
+  if (disk !== undefined) resources.use(disk);
+  else if (diskBytes !== undefined) return undefined;
+  const binary = disk === undefined ? installed : await disk.wrap(installed, join(root, 'nats-server'));
   const nats = await startNatsServer({ binary, folder, logFile: join(root, 'nats.log'), port, ...common }, resources);
-  const connectService = async (): Promise<NatsConnection> => {
+  const connectService = async (url = nats.url): Promise<NatsConnection> => {
     const connection = await connect({
-      servers: nats.url,
+      servers: url,
       authenticator: credsAuthenticator(new TextEncoder().encode(nats.serviceUser.creds)),
       maxReconnectAttempts: -1,
       reconnectTimeWait: 50,
@@ -40,7 +58,8 @@ export async function startLedgerServer(): Promise<LedgerServer> {
     nats,
     root,
     connect: connectService,
-    openLedger: async () => NatsLedger.open(await connectService(), { now: () => new Date() }),
+    ...(disk === undefined ? {} : { disk }),
+    openLedger: async (url) => NatsLedger.open(await connectService(url), { now: () => new Date() }),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
 }

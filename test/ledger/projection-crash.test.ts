@@ -10,7 +10,7 @@ import { fleetStory } from './fleet-story.ts';
 import { enrolled, type LedgerServer, startLedgerServer } from './ledger-server.ts';
 
 const SCRIPT = fileURLToPath(import.meta.resolve('./project-until-killed.ts'));
-/** More than one transaction of a replay. */
+/** Several transactions of a replay in the process that is killed. */
 const ENTRIES = 4_500;
 const ROUNDS = 4;
 

@@ -1,5 +1,14 @@
 import { join } from 'node:path';
-import { DuckdbProjection, type NatsLedger, renderTree, type Trace, traceLineage } from '@fleetloop/control-plane';
+import {
+  DuckdbProjection,
+  FACTS_WITHOUT_LINEAGE,
+  LineageFollower,
+  type NatsLedger,
+  renderTree,
+  type Trace,
+  traceLineage,
+} from '@fleetloop/control-plane';
+import { FACTS } from '@fleetloop/schemas';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { digest, fleetStory, recordingAccepted } from './fleet-story.ts';
 import { type LedgerServer, startLedgerServer } from './ledger-server.ts';
@@ -7,6 +16,7 @@ import { type LedgerServer, startLedgerServer } from './ledger-server.ts';
 let server: LedgerServer;
 let ledger: NatsLedger;
 let projection: DuckdbProjection;
+let follower: LineageFollower;
 
 /** One inference of the candidate on the vehicle that went wrong, as the telemetry would hold it. */
 const INFERENCE = {
@@ -41,14 +51,21 @@ beforeAll(async () => {
   await ledger.append([...fleetStory(), recordingAccepted('import', { vehicle: 'stray' })]);
   projection = await DuckdbProjection.open({ folder: join(server.root, 'projection'), ledger });
   await projection.waitFor(await ledger.size());
+  follower = LineageFollower.start({ source: projection });
+  await follower.catchUp();
 });
 afterAll(async () => {
+  await follower[Symbol.asyncDispose]();
   await projection[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
 });
 
+/** The answer of the index, which must be that of the tables. */
 async function trace(id: string, direction: 'down' | 'up' | 'both' = 'both', asOf?: number): Promise<Trace> {
-  return traceLineage({ projection, telemetry }, { id, direction, ...(asOf === undefined ? {} : { asOf }) });
+  const request = { id, direction, ...(asOf === undefined ? {} : { asOf }) };
+  const found = await traceLineage({ projection, telemetry, graphAsOf: follower.graphAsOf }, request);
+  expect(found).toEqual(await traceLineage({ projection, telemetry }, request));
+  return found;
 }
 
 const idsOf = (of: Trace): string[] => of.nodes.map((node) => node.id);
@@ -132,6 +149,41 @@ describe('a trace', () => {
     expect(idsOf(down)).toContain(recording('drive-1'));
   });
 
+  it('shows by which standard a recording was judged, with what result, and who took it in against it', async () => {
+    const found = await trace(recording('drive-1'), 'down');
+    const check = `check:${digest('findings of drive-1')}`;
+    expect(found.edges).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ from: recording('drive-1'), relation: 'judged_by', to: check }),
+        expect.objectContaining({ from: check, relation: 'judged_by', to: `standard:${digest('standard')}` }),
+        expect.objectContaining({ from: recording('drive-1'), relation: 'allowed_by', to: 'release:1' }),
+      ]),
+    );
+    expect(found.nodes.find((node) => node.id === check)).toMatchObject({
+      label: 'accepted_with_findings',
+      detail: { standard: 'vehicle@1', count: { warning: 1 }, rules: ['warning rate.gap'] },
+    });
+    // Whatever rests on the judgement of a standard is found from it.
+    expect(idsOf(await trace(`standard:${digest('standard')}`, 'up'))).toEqual(
+      expect.arrayContaining([check, recording('drive-1'), 'dataset:terrain/v1', 'model:terrain@2']),
+    );
+    const drift = await trace(`drift-report:${digest('drift report')}`, 'down');
+    expect(idsOf(drift)).toEqual(
+      expect.arrayContaining([`monitor:${digest('monitor')}`, `feature-table:${digest('current table')}`]),
+    );
+  });
+
+  it('has a node for every kind of fact, but for those that are named with their reason', async () => {
+    const kinds = async (where: string): Promise<unknown[]> => {
+      const rows = await projection.query(`SELECT DISTINCT kind FROM facts WHERE ${where} ORDER BY kind`);
+      return rows.map((row) => row['kind']);
+    };
+    expect(await kinds('true')).toEqual(Object.keys(FACTS).toSorted());
+    const silent = await kinds('sequence NOT IN (SELECT sequence FROM nodes)');
+    expect(silent).toEqual(Object.keys(FACTS_WITHOUT_LINEAGE).toSorted());
+    expect(await kinds('sequence IN (SELECT sequence FROM edges)')).not.toEqual(expect.arrayContaining(silent));
+  });
+
   it('starts from an inference, which only the telemetry knows', async () => {
     const both = await trace('inference:v-1:7');
     expect(both.nodes[0]).toMatchObject({
@@ -196,6 +248,18 @@ describe('a trace', () => {
     await expect(trace('nobody')).rejects.toMatchObject({ code: 'TRACE_UNKNOWN' });
     await expect(trace("'; DROP TABLE nodes; --")).rejects.toMatchObject({ code: 'TRACE_UNKNOWN' });
     await expect(trace('')).rejects.toMatchObject({ code: 'TRACE_UNKNOWN' });
+  });
+
+  it('is the same after the projection was rebuilt into another file', async () => {
+    const before = await trace('vehicle:v-1');
+    const generation = projection.generation();
+    expect((await projection.rebuild()).same).toBe(true);
+    expect(projection.generation()).not.toBe(generation);
+    expect(await trace('vehicle:v-1')).toEqual(before);
+    await follower.catchUp();
+    const [rows] = await projection.query('SELECT count(*)::INTEGER AS edges FROM edges');
+    expect(follower.size()).toMatchObject({ edges: rows?.['edges'], sequence: projection.appliedSequence() });
+    expect(await trace('vehicle:v-1')).toEqual(before);
   });
 
   it('is drawn as a tree that names each node once', async () => {

@@ -10,7 +10,10 @@ import { allTransforms, longDrive, MOTION, randomDrive, SPEED } from './random-d
 async function parityOf(featureSet: FeatureSet, messages: readonly SignalMessage[]) {
   const evaluator = createStreamingEvaluator(featureSet);
   const streaming = [...messages.flatMap((message) => evaluator.push(message)), ...evaluator.endSession()];
-  return { streaming, report: compareEngines(featureSet, streaming, await computeFromMessages(featureSet, messages)) };
+  const late = { streaming: evaluator.lateSamples, batch: 0 };
+  const onLateSamples = (_: unknown, count: number): void => void (late.batch += count);
+  const batch = await computeFromMessages(featureSet, messages, { onLateSamples });
+  return { streaming, late, report: compareEngines(featureSet, streaming, batch) };
 }
 
 describe('streaming and SQL', () => {
@@ -33,11 +36,14 @@ describe('streaming and SQL', () => {
     expect(windows).toBeGreaterThan(20);
   });
 
-  it('agree on every definition over drives with lateness, holes, repeats and values that are no numbers', async () => {
+  it('agree on every definition, and on how many samples were late, over drives with holes, repeats and values that are no numbers', async () => {
     let values = 0;
+    let lateSamples = 0;
     await fc.assert(
       fc.asyncProperty(longDrive, randomDefinition, async (messages, featureSet) => {
-        const { streaming, report } = await parityOf(featureSet, messages);
+        const { streaming, late, report } = await parityOf(featureSet, messages);
+        lateSamples += late.streaming;
+        expect(late.batch).toBe(late.streaming);
         values += streaming.reduce((sum, vector) => sum + vector.values.filter(Number.isFinite).length, 0);
         expect({ onlyStreaming: report.onlyStreaming, onlyBatch: report.onlyBatch }).toEqual({
           onlyStreaming: [],
@@ -48,6 +54,7 @@ describe('streaming and SQL', () => {
       { numRuns: Number(process.env['PARITY_RUNS'] ?? 150) },
     );
     expect(values).toBeGreaterThan(1_000);
+    expect(lateSamples).toBeGreaterThan(100);
   });
 
   it('agree on a constant series, whose mean may round beside its values', async () => {

@@ -76,6 +76,16 @@ describe('recording check', () => {
     expect(code).toBe(1);
   });
 
+  it('quarantines a recording whose first bytes are gone, and goes on with the others', async () => {
+    const path = join(folder, 'beheaded.mcap');
+    const bytes = await readFile(FIXTURE);
+    await writeFile(path, bytes.fill(0, 0, 64));
+    const { code, stdout } = await run([path, FIXTURE]);
+    expect(stdout).toMatch(/beheaded\.mcap: quarantined\n {2}error structure\.damaged: /);
+    expect(stdout).toContain(`${FIXTURE}: accepted`);
+    expect(code).toBe(1);
+  });
+
   it('takes a standard that is none for a wrong call', async () => {
     const path = join(folder, 'standard.json');
     await writeFile(path, '{"kind":"quality-standard","name":"x","version":0,"quarantineOn":[]}');

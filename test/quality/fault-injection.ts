@@ -120,6 +120,38 @@ export function gap(topic: RegExp, part: Part): Fault {
   };
 }
 
+/** Leaves out some messages of a topic, here and there, the same ones each time; they are numbered by what is left. */
+export function thinned(topic: RegExp, share: number, part: Part = WHOLE): Fault {
+  return (messages) => {
+    const isInside = makePart(messages, part);
+    const counts = new Map<string, number>();
+    let place = 0;
+    return messages.flatMap((message) => {
+      if (!topic.test(message.channel.topic)) return [message];
+      place += 1;
+      // The fractional parts of multiples of the golden section are spread evenly.
+      if (isInside(message) && (place * 0.618_033_988_7) % 1 < share) return [];
+      const sequence = counts.get(message.channel.topic) ?? 0;
+      counts.set(message.channel.topic, sequence + 1);
+      return [{ ...message, sequence }];
+    });
+  };
+}
+
+/** Gives the messages of a topic twice. */
+export function repeated(topic: RegExp, part: Part): Fault {
+  return (messages) => {
+    const isInside = makePart(messages, part);
+    return messages.flatMap((message) =>
+      topic.test(message.channel.topic) && isInside(message) ? [message, message] : [message],
+    );
+  };
+}
+
+/** Adds a step to every so manieth value and to none of its neighbours. */
+export const spiked = (path: RegExp, step: number, every: number): Fault =>
+  changeValues(path, (value, index) => (index % every === every - 1 ? value + step : value));
+
 export const jump = (degrees: number, part: Part): Fault => changeValues(/Latitude$/, (value) => value + degrees, part);
 
 function at(message: SourceMessage, seconds: number): SourceMessage {

@@ -1,6 +1,7 @@
 /** Misses: every fault that is put into a copy of a real recording is found by its rule, and the copy without it has no such finding. */
 import { describe, expect, it } from 'vitest';
 import {
+  changeValues,
   clockStep,
   duplicated,
   type Fault,
@@ -9,11 +10,14 @@ import {
   gap,
   jump,
   quantised,
+  repeated,
   saturated,
   scaled,
   SECOND_HALF,
   shifted,
+  spiked,
   swapped,
+  thinned,
 } from './fault-injection.ts';
 import { check, readReal, type RealRecording } from './real-recordings.ts';
 
@@ -56,6 +60,10 @@ const IMU_FAULTS: readonly Case[] = [
   ['a gap in all topics', gap(/./, MIDDLE), /^rate\.gap$/],
   ['the clock set back by 30 s', clockStep(-30), /^clock\.(step|backwards)$/],
   ['the clock set forward by an hour', clockStep(3_600), /^(clock\.step|rate\.gap)$/],
+  ['acceleration recorded twice for a while', repeated(/Acceleration$/, MIDDLE), /^structure\.duplicates$/],
+  ['acceleration lost here and there', thinned(/Acceleration$/, 0.08), /^rate\.(thinned|gap)$/],
+  ['acceleration at half its rate from the middle on', thinned(/Acceleration$/, 0.5, SECOND_HALF), /^rate\.(low|gap)$/],
+  ['yaw rate with wrong bits', spiked(YAW, 400, 200), /^(value\.spike|value\.range)$/],
   ['acceleration an hour ahead: a local time', shifted(/Acceleration$/, 3_600), /^clock\.zone$/],
 ];
 
@@ -70,6 +78,12 @@ const DRIVE_FAULTS: readonly Case[] = [
   ['yaw rate in rad/s taken for degrees/s', scaled(GYRO, Math.PI / 180), /^motion\.yaw-unit$/],
   ['yaw rate in degrees/s taken for rad/s', scaled(GYRO, 180 / Math.PI), /^(motion\.yaw-unit|value\.range)$/],
   ['heading anticlockwise', scaled(HEADING, -1), /^(motion\.heading|motion\.yaw-sign|value\.range)$/],
+  ['heading counted from east', changeValues(HEADING, (value) => (value + 90) % 360), /^motion\.heading$/],
+  ['heading in radians', scaled(HEADING, Math.PI / 180), /^motion\.heading$/],
+  ['acceleration with wrong bits', spiked(LONGITUDINAL, 45, 200), /^value\.spike$/],
+  ['speed with wrong bits', spiked(SPEED, 90, 200), /^value\.spike$/],
+  ['positions stop half-way', gap(/CurrentLocation$/, SECOND_HALF), /^completeness\.end$/],
+  ['positions begin half-way', gap(/CurrentLocation$/, { from: -1, to: 0.5 }), /^completeness\.start$/],
   ['positions jump', jump(0.05, { from: 0.5, to: 0.52 }), /^location\.jump$/],
   ['positions at 0°, 0°', scaled(/CurrentLocation\.(Latitude|Longitude)$/, 0, MIDDLE), /^location\.null$/],
   ['positions frozen', frozen(/CurrentLocation\.(Latitude|Longitude)$/, { from: 0.3, to: 0.7 }), /^value\.frozen$/],

@@ -6,22 +6,24 @@ import { check, readReal, RECORDINGS } from './real-recordings.ts';
 
 /** Rule and topic of the faults that the recordings really have. Whatever is not here must have none. */
 const ENGINE = 'completeness.topic /vss/Vehicle.Powertrain.CombustionEngine';
+/** The engine's columns are empty from a hole of the recording on. */
+const ENGINE_ENDS = 'completeness.end /vss/Vehicle.Powertrain.CombustionEngine';
 const HOLE = 'rate.gap null';
 const DRIFT = 'alignment.lag /vss/Vehicle.AngularVelocity';
 const TRUE_FAULTS: Readonly<Record<string, readonly string[]>> = {
   'blackbox_drives/drive_01.csv.zst': [ENGINE],
-  'blackbox_drives/drive_04.csv.zst': [HOLE],
+  'blackbox_drives/drive_04.csv.zst': [ENGINE_ENDS, HOLE],
   'blackbox_drives/drive_07.csv.zst': [ENGINE],
   'blackbox_drives/drive_09.csv.zst': [ENGINE, HOLE],
   'blackbox_drives/drive_11.csv.zst': [ENGINE],
   'blackbox_drives/drive_12.csv.zst': [ENGINE],
   'blackbox_drives/drive_13.csv.zst': [ENGINE],
   'blackbox_drives/drive_14.csv.zst': [ENGINE],
-  'blackbox_drives/drive_15.csv.zst': [HOLE],
+  'blackbox_drives/drive_15.csv.zst': [ENGINE_ENDS, HOLE],
   'blackbox_drives/drive_23.csv.zst': [ENGINE],
   'blackbox_drives/drive_24.csv.zst': [ENGINE],
   'blackbox_drives/drive_28.csv.zst': [ENGINE],
-  'blackbox_drives/drive_30.csv.zst': [HOLE, HOLE, HOLE, HOLE, HOLE, HOLE],
+  'blackbox_drives/drive_30.csv.zst': [ENGINE_ENDS, HOLE, HOLE, HOLE, HOLE, HOLE, HOLE],
   'borealtc/ASPHALT/imu_01.csv.zst': [DRIFT],
   'borealtc/FLOORING/imu_00.csv.zst': [DRIFT],
   'borealtc/FLOORING/imu_05.csv.zst': [DRIFT],

@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CheckReport, defaultStandard, diskSourceFiles, RecordingCheck } from '@fleetloop/control-plane';
-import type { SourceMessage } from '@fleetloop/schemas';
+import type { Channel, SourceMessage } from '@fleetloop/schemas';
 import { openSource, parseMappingText } from '@fleetloop/schemas/source';
 
 export const RECORDINGS = join(import.meta.dirname, '../../sim/recordings');
 
 export type RealRecording = {
   readonly messages: readonly SourceMessage[];
-  readonly declared: readonly { readonly topic: string; readonly rateHz?: number | undefined }[];
+  readonly channels: readonly Channel[];
   readonly attributes: Readonly<Record<string, string>>;
 };
 
@@ -20,11 +20,11 @@ export async function readReal(dataset: string, path: string, mappingName = 'map
   const source = await openSource({ mapping, folder, sourcePath: join(folder, path), files: diskSourceFiles });
   const messages: SourceMessage[] = [];
   for await (const batch of source.batches()) messages.push(...batch);
-  return { messages, declared: source.description.channels, attributes: source.description.attributes };
+  return { messages, channels: source.description.channels, attributes: source.description.attributes };
 }
 
-export function check({ messages, declared, attributes }: RealRecording): CheckReport {
+export function check({ messages, channels, attributes }: RealRecording): CheckReport {
   const checking = new RecordingCheck(defaultStandard());
   for (const message of messages) checking.push(message);
-  return checking.finish({ declared, attributes });
+  return checking.finish({ declared: channels, attributes });
 }

@@ -1,21 +1,37 @@
 /** The commands on recording files, run as processes on files, without any server. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { McapWriter } from '@fleetloop/schemas/recording';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DRIVE = join(ROOT, 'schemas/src/capture/fixtures/comma_lz4.mcap');
 const BAG = join(ROOT, 'schemas/src/capture/fixtures/rosbag2_cdr.mcap');
 const PROGRAM = join(ROOT, 'bin/fleetloop.mjs');
+const CLI = join(ROOT, 'control-plane/src/processes/cli.ts');
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fleetloop-recording-'));
 });
 afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+/** More than any pipe holds. */
+async function writeLong(path: string): Promise<void> {
+  const file = await open(path, 'wx');
+  const sink = { write: async (bytes: Uint8Array) => file.writeFile(bytes) };
+  const writer = new McapWriter(sink, { compression: 'none', library: 'test' });
+  const id = writer.registerChannel({ schemaId: 0, topic: '/text', messageEncoding: 'json', metadata: new Map() });
+  const data = Buffer.from(JSON.stringify({ text: 'x'.repeat(50_000) }), 'utf8');
+  for (let sequence = 0; sequence < 1_000; sequence += 1)
+    if (!writer.addMessage(id, sequence, BigInt(sequence), BigInt(sequence), data)) await writer.drain();
+  await writer.close();
+  await file.close();
+}
 
 type Ran = { readonly code: number; readonly out: string; readonly err: string };
 const run = async (...args: readonly string[]): Promise<Ran> =>
@@ -65,6 +81,21 @@ describe('fleetloop recording', () => {
     cat.stdout.destroy();
     const [code] = (await once(cat, 'exit')) as [number];
     expect(code).toBe(0);
+  });
+
+  it('ends with exit code 130 when it is interrupted', async () => {
+    const long = join(folder, 'long.mcap');
+    await writeLong(long);
+    const cat = spawn(process.execPath, [CLI, 'recording', 'cat', long]);
+    const said = text(cat.stderr);
+    const ended = once(cat, 'close');
+    // It waits for its reader from here on, far from its end.
+    await once(cat.stdout, 'data');
+    cat.stdout.pause();
+    cat.kill('SIGINT');
+    cat.stdout.resume();
+    expect(await ended).toEqual([130, null]);
+    expect(await said).toBe('fleetloop: interrupted\n');
   });
 
   it('plots the same bytes each time', async () => {

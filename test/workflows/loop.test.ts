@@ -44,8 +44,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const folder = process.env['FLEETLOOP_RECORD_HISTORIES'];
-  if (folder !== undefined) await recordHistories(bench.as('olga'), folder, started);
+  await recordHistories(bench.as('olga'), started);
   await bench?.[Symbol.asyncDispose]();
 });
 
@@ -56,7 +55,9 @@ async function putIntoForce(
 ): Promise<void> {
   const path = `/v1/feature-sets/${document.name}/${document.version}`;
   await bench.as('olga').post('/v1/feature-sets', { document });
-  await bench.as('anton').post(`${path}/validate`, { recordings, reason: 'the engines agree on two drives' });
+  const validator = bench.as('anton');
+  const asked = { recordings, reason: 'the engines agree on two drives' };
+  await validator.workflowResult((await validator.post<{ workflowId: string }>(`${path}/validate`, asked)).workflowId);
   await bench.as('olga').post(`${path}/activate`, { reason: 'validated' });
 }
 

@@ -1,7 +1,8 @@
 /**
- * The workflow code of today over histories that were recorded from real runs of loop.test.ts. They are recorded again by
- * running it with FLEETLOOP_RECORD_HISTORIES set to the folder `histories` beside this file; that is right only when no
- * workflow of the former code can still run.
+ * The workflow code of today over histories that were recorded from real runs: of loop.test.ts, and for long work in parts of
+ * test/features/computation.test.ts, test/drift/drift-workflow.test.ts and test/ingest/import-workflow.test.ts. They are recorded
+ * again by running these with FLEETLOOP_RECORD_HISTORIES set to the folder `histories` beside this file; that is right only
+ * when no workflow of the former code can still run.
  */
 import { replayHistory } from '@fleetloop/control-plane';
 import { expect, test } from 'vitest';
@@ -12,13 +13,21 @@ const histories = await readHistories();
 test('histories of every workflow are there', () => {
   expect(histories.map(({ name }) => name)).toEqual([
     'close-loop',
+    'compute-features',
+    'compute-features-retried',
+    'evaluate-drift',
+    'evaluate-drift-cancelled',
+    'evaluate-drift-continued',
     'freeze-dataset',
+    'import-runs',
+    'import-runs-again',
     'promote-model',
     'roll-out-aborted',
     'roll-out-healthy',
     'roll-out-rolled-back',
     'train-model',
     'train-model-failed',
+    'validate-feature-set',
   ]);
 });
 

@@ -6,7 +6,7 @@ export { type CatalogueRecording, planDatasetVersion } from './dataset/dataset-p
 export type { FreezeDatasetInput } from './dataset/freeze-dataset.workflow.ts';
 export { assertNoLeakage, DERIVED_FROM_ATTRIBUTE } from './dataset/split.ts';
 export type { EvaluateDriftInput } from './drift/evaluate-drift.workflow.ts';
-export type { DriftActivities, DriftOutcome, SketchedPart, WatchDocument } from './drift/ports.ts';
+export type { DriftActivities, DriftOutcome, SampledPart, SketchedPart, WatchDocument } from './drift/ports.ts';
 export { evaluateGate, type GateResult, type SliceResult } from './evaluation/evaluate-gate.ts';
 export { type GatePolicy, parseGatePolicy, type PolicySlice } from './evaluation/policy.ts';
 export type { Prediction } from './evaluation/prediction.ts';
@@ -21,10 +21,17 @@ export type {
   SkewOutcome,
   SkewPlan,
 } from './features/ports.ts';
+export type { ValidateFeatureSetInput } from './features/validate-feature-set.workflow.ts';
+export type {
+  ComparedPart,
+  ValidationActivities,
+  ValidationOutcome,
+  ValidationPlan,
+} from './features/validation-ports.ts';
 export type { CloseLoopInput, CloseLoopResult, RegressionSlice } from './feedback/close-loop.workflow.ts';
 export { type FailureReason, reasonOf } from './flow/failure.ts';
 export type { ProgressStep, StepState } from './flow/progress.ts';
-export type { ImportRunsInput, ImportRunsResult } from './import/import-runs.workflow.ts';
+export type { ImportOrder, ImportRunsInput, ImportRunsResult } from './import/import-runs.workflow.ts';
 export type {
   ApprovalActivities,
   Assignment,

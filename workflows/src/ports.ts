@@ -22,8 +22,12 @@ export type FrozenDataset = DatasetPlan & {
 };
 
 export interface DatasetActivities {
-  /** Selects and splits over the whole catalogue; stores the document. */
-  planDataset(input: { readonly specification: DatasetSpecification; readonly actor: string }): Promise<DatasetPlan>;
+  /** Selects and splits over the whole catalogue as permissions stand at `at` (RFC 3339); stores the document. */
+  planDataset(input: {
+    readonly specification: DatasetSpecification;
+    readonly actor: string;
+    readonly at: string;
+  }): Promise<DatasetPlan>;
   /** Writes the fact; the same content again is a success, other content under the name is DATASET_EXISTS. */
   freezeDatasetVersion(input: { readonly digest: string; readonly actor: string }): Promise<FrozenDataset>;
 }
@@ -301,6 +305,8 @@ export type ImportedPart = {
     readonly code: string;
     readonly message: string;
   }[];
+  /** Digest of the list of these, as a part to import them again; null when there are none. */
+  readonly again: string | null;
 };
 
 export interface ImportActivities {

@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { type Digest, FleetError } from '@fleetloop/schemas';
 import { isFleetRecording, type Mapping, openSource, parseMappingText } from '@fleetloop/schemas/source';
 import type { Folders } from '../import/find-runs.ts';
 import type { ImportDisk } from '../import/import-run.ts';
 import type { DiskAccess } from '../import/import-cli.ts';
 import { diskSourceFiles } from './disk-source-files.ts';
+import { readPieces } from './read-pieces.ts';
 import { WorkFiles } from './work-files.ts';
 
 const PIECE_BYTES = 1024 * 1024;
@@ -21,17 +21,9 @@ export async function openImportDisk(): Promise<DiskAccess> {
     disk: diskImport(works),
     folders: diskFolders,
     loadMapping,
-    read: readFrom,
+    read: readPieces,
     [Symbol.asyncDispose]: async () => works[Symbol.asyncDispose](),
   };
-}
-
-/** Bytes of a file from `fromByte` on. */
-function readFrom(path: string, fromByte: number, onBytes: (bytes: number) => void): Readable {
-  const file = createReadStream(path, { start: fromByte, highWaterMark: PIECE_BYTES });
-  file.on('data', () => onBytes(file.bytesRead));
-  file.pause();
-  return file;
 }
 
 export function diskImport(works: WorkFiles): ImportDisk {

@@ -1,30 +1,37 @@
 /** Why: one DuckDB file of the projection. A batch of entries and the sequence it reaches are one transaction, so that a crash anywhere leaves a file that says truthfully how far it is. */
 import { rm } from 'node:fs/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type DuckDBAppender, type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api';
+import { resolve } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api';
 import { FleetError } from '@fleetloop/schemas';
-import { rowsOf } from '../projection/rows-of.ts';
-import {
-  type Cell,
-  columnsOf,
-  type ColumnType,
-  indexStatements,
-  PROJECTION_VERSION,
-  schemaStatements,
-  TABLE_NAMES,
-  type TableName,
-  type TableRow,
-} from '../projection/tables.ts';
-import type { Row, StoredEntry } from '../ports.ts';
+import { PROJECTION_VERSION, schemaStatements } from '../projection/tables.ts';
+import type { Row, StoredEntry, UncheckedEntry } from '../ports.ts';
+import { appendEntries } from './duckdb-append.ts';
+import { digestsOf, type TableDigest } from './duckdb-digest.ts';
+import { loadAll, LOAD_ENTRIES_MAX, loadEntries, loadFolder, type LoadOptions, type Reached } from './duckdb-load.ts';
 
 const MEMORY_LIMIT = '1GB';
 const THREADS = '2';
-/** Entries that are written in one go; a batch may hold more. */
-const SLICE_ENTRIES = 200;
+/** Each is tried on every column of a checkpoint, takes as long as writing it, and saves a fifth of the file. */
+const COMPRESSION_NOT_TRIED = 'fsst,dict_fsst,alp,alprd,chimp,patas';
 /** Rows that one query may return; ask for a page where there are more. */
 export const QUERY_ROWS_MAX = 100_000;
+/**
+ * The write-ahead log of a replay may grow to this, so that few checkpoints write the same blocks again; opening the file
+ * after a crash reads it.
+ */
+const REPLAY_LOG_LIMIT = '256MB';
+/** Where one transaction is all of a replay, its rows go into the file at once instead of into the log and then into the file. */
+const WHOLE_LOG_LIMIT = '1KB';
 
-export type TableDigest = { readonly table: string; readonly rows: number; readonly digest: string };
+export type ReplayOptions = {
+  /** Entries of one batch, at most LOAD_ENTRIES_MAX. */
+  readonly batchEntries?: number | undefined;
+  /** `each`: every batch is a transaction that a crash leaves there; `whole`: all of it is one, for a file that a crash makes worthless. */
+  readonly commit: 'each' | 'whole';
+  /** Whether the entries are read on a thread of their own; starting one takes as long as some thousand of them. */
+  readonly isThreaded?: boolean | undefined;
+  readonly onApplied?: () => void;
+};
 export type QueryParameters = Readonly<Record<string, string | number | boolean | null>>;
 
 /** An open file. Mutates as entries are applied. */
@@ -55,9 +62,10 @@ export class DuckdbFile implements AsyncDisposable {
       instance = await DuckDBInstance.create(path, {
         memory_limit: MEMORY_LIMIT,
         threads: THREADS,
-        enable_external_access: 'false',
+        disabled_compression_methods: COMPRESSION_NOT_TRIED,
       });
       const writer = await instance.connect();
+      await closeToOutside(writer, path);
       await createWhenEmpty(writer);
       const [state] = await rowsFrom(writer, 'SELECT projection_version, sequence FROM applied');
       if (Number(state?.['projection_version']) !== PROJECTION_VERSION)
@@ -76,20 +84,13 @@ export class DuckdbFile implements AsyncDisposable {
     }
   }
 
-  /** Opens the file; a damaged one or one of another version is dropped and made anew. `index` has to follow. */
+  /** Opens the file; a damaged one or one of another version is dropped and made anew. */
   static async openOrReplace(path: string): Promise<DuckdbFile> {
-    return (await DuckdbFile.open(path)) ?? DuckdbFile.createBare(path);
+    return (await DuckdbFile.open(path)) ?? DuckdbFile.create(path);
   }
 
   /** Makes an empty file, dropping what was there. */
   static async create(path: string): Promise<DuckdbFile> {
-    const file = await DuckdbFile.createBare(path);
-    await file.index();
-    return file;
-  }
-
-  /** Makes an empty file without indexes, for a long replay: `index` has to follow. */
-  static async createBare(path: string): Promise<DuckdbFile> {
     await removeDuckdbFile(path);
     const file = await DuckdbFile.open(path);
     if (file === undefined)
@@ -98,11 +99,6 @@ export class DuckdbFile implements AsyncDisposable {
         `DuckDB cannot create ${path}: is the disk full or the folder read-only?`,
       );
     return file;
-  }
-
-  /** Makes the indexes that questions are asked by, where they are missing. */
-  async index(): Promise<void> {
-    for (const statement of indexStatements()) await this.#writer.run(statement);
   }
 
   get applied(): number {
@@ -122,24 +118,43 @@ export class DuckdbFile implements AsyncDisposable {
         `the projection is at ${this.#applied} and was given entry ${entries[0]?.sequence}`,
       );
     }
-    const added = new Map<string, string>();
-    await this.#writer.run('BEGIN TRANSACTION');
-    try {
-      await this.#append(entries, added);
-      await this.#writer.run(`UPDATE applied SET sequence = ${last.sequence}`);
-      await this.#writer.run('COMMIT');
-    } catch (error) {
-      await this.#writer.run('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
-    for (const [name, node] of added) this.#names.set(name, node);
-    this.#applied = last.sequence;
+    await this.#transaction(async () => ({
+      sequence: last.sequence,
+      names: await appendEntries(this.#writer, entries, (name) => this.#names.get(name)),
+    }));
+  }
+
+  /**
+   * Applies many consecutive entries; one writer at a time. Memory holds a few batches beside DuckDB's own limit.
+   * @throws FleetError INTERNAL_UNEXPECTED when the entries do not follow on what is applied
+   */
+  async replay(entries: AsyncIterable<UncheckedEntry>, options: ReplayOptions): Promise<void> {
+    const { commit, batchEntries = LOAD_ENTRIES_MAX, isThreaded = false, onApplied } = options;
+    const load = {
+      connection: this.#writer,
+      path: this.path,
+      applied: this.#applied,
+      names: this.#names,
+      batchEntries: Math.min(batchEntries, LOAD_ENTRIES_MAX),
+      isThreaded,
+    };
+    const takeOne: LoadOptions['take'] = async (batch, run) => {
+      await this.#transaction(async () => {
+        await run();
+        return batch;
+      });
+      onApplied?.();
+    };
+    await this.#inOneThread(commit === 'whole' ? WHOLE_LOG_LIMIT : REPLAY_LOG_LIMIT, async () => {
+      if (commit === 'whole') await this.#transaction(async () => loadAll(entries, load));
+      else await loadEntries(entries, { ...load, take: takeOne });
+    });
   }
 
   /** Runs one SELECT. @throws FleetError REQUEST_INVALID when it is not one, does not parse, or gives too many rows */
   async query(sql: string, parameters: QueryParameters = {}): Promise<readonly Row[]> {
     try {
-      return await this.#read(async (connection) => select(connection, sql, parameters));
+      return await this.#connected(async (connection) => select(connection, sql, parameters));
     } catch (error) {
       throw FleetError.from(error, 'REQUEST_INVALID');
     }
@@ -147,11 +162,14 @@ export class DuckdbFile implements AsyncDisposable {
 
   /** Digest over all rows of each table. */
   async digests(): Promise<TableDigest[]> {
-    return this.#read(async (connection) => {
-      const digests: TableDigest[] = [];
-      for (const table of TABLE_NAMES) digests.push(await digestOfTable(connection, table));
-      return digests;
-    });
+    return this.#connected(digestsOf);
+  }
+
+  /** Closes after the last query has been answered, and removes the file: what its log holds need not get into it first. */
+  async discard(): Promise<void> {
+    await this.#writer.run('PRAGMA disable_checkpoint_on_shutdown').catch(() => undefined);
+    await this[Symbol.asyncDispose]();
+    await removeDuckdbFile(this.path);
   }
 
   /** Closes after the last query has been answered. */
@@ -162,7 +180,7 @@ export class DuckdbFile implements AsyncDisposable {
   }
 
   /** A connection for each reader: a second query on one connection silently ends a result that is still being read. */
-  async #read<Result>(work: (connection: DuckDBConnection) => Promise<Result>): Promise<Result> {
+  async #connected<Result>(work: (connection: DuckDBConnection) => Promise<Result>): Promise<Result> {
     this.#readers += 1;
     try {
       const connection = await this.#instance.connect();
@@ -180,22 +198,34 @@ export class DuckdbFile implements AsyncDisposable {
     }
   }
 
-  async #append(entries: readonly StoredEntry[], added: Map<string, string>): Promise<void> {
-    const appenders = new Map<TableName, DuckDBAppender>();
+  /**
+   * Long work runs on the threads of its connections alone: with others beside them, DuckDB lets the first ones spin while
+   * they wait, on cores that making the next batch needs.
+   */
+  async #inOneThread(logLimit: string, work: () => Promise<void>): Promise<void> {
+    await this.#writer.run(`SET threads = 1; SET checkpoint_threshold = '${logLimit}'`);
     try {
-      for (const [index, entry] of entries.entries()) {
-        // Questions are answered between the slices of a large batch.
-        if (index % SLICE_ENTRIES === SLICE_ENTRIES - 1) await nextTurn();
-        for (const row of rowsOf(entry, (name) => added.get(name) ?? this.#names.get(name))) {
-          if (row.table === 'names') added.set(textOf(row.values['name']), textOf(row.values['node']));
-          const appender = appenders.get(row.table) ?? (await this.#writer.createAppender(row.table));
-          appenders.set(row.table, appender);
-          appendRow(appender, row, entry.sequence);
-        }
-      }
+      await work();
     } finally {
-      for (const appender of appenders.values()) appender.closeSync();
+      // A file whose disk is full takes no setting either; what went wrong is told by the work.
+      await this.#writer.run(`SET threads = ${THREADS}; RESET checkpoint_threshold`).catch(() => undefined);
     }
+  }
+
+  /** What `work` wrote and how far it came stand or fall together. */
+  async #transaction(work: () => Promise<Reached>): Promise<void> {
+    let reached: Reached;
+    await this.#writer.run('BEGIN TRANSACTION');
+    try {
+      reached = await work();
+      await this.#writer.run(`UPDATE applied SET sequence = ${reached.sequence}`);
+      await this.#writer.run('COMMIT');
+    } catch (error) {
+      await this.#writer.run('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+    for (const [name, node] of reached.names) this.#names.set(name, node);
+    this.#applied = reached.sequence;
   }
 }
 
@@ -220,6 +250,14 @@ async function select(connection: DuckDBConnection, sql: string, parameters: Que
 export async function removeDuckdbFile(path: string): Promise<void> {
   await rm(path, { force: true });
   await rm(`${path}.wal`, { force: true });
+  await rm(loadFolder(path), { recursive: true, force: true });
+}
+
+/** Whoever asks questions reads no file and reaches no network through them; only texts of its own rows are loaded. */
+async function closeToOutside(connection: DuckDBConnection, path: string): Promise<void> {
+  const folder = `${resolve(loadFolder(path))}/`.replaceAll("'", "''");
+  await connection.run(`SET allowed_directories = ['${folder}']`);
+  await connection.run('SET enable_external_access = false');
 }
 
 async function createWhenEmpty(connection: DuckDBConnection): Promise<void> {
@@ -232,39 +270,4 @@ async function createWhenEmpty(connection: DuckDBConnection): Promise<void> {
 
 async function rowsFrom(connection: DuckDBConnection, sql: string): Promise<readonly Row[]> {
   return (await connection.runAndReadAll(sql)).getRowObjectsJS() as readonly Row[];
-}
-
-function appendRow(appender: DuckDBAppender, { table, values }: TableRow, sequence: number): void {
-  appender.appendBigInt(BigInt(sequence));
-  for (const [name, type] of columnsOf(table).slice(1)) appendCell(appender, type, values[name] ?? null);
-  appender.endRow();
-}
-
-function appendCell(appender: DuckDBAppender, type: ColumnType, cell: Cell): void {
-  if (cell === null) appender.appendNull();
-  else if (type === 'text') appender.appendVarchar(textOf(cell));
-  else if (type === 'json') appender.appendVarchar(JSON.stringify(cell));
-  else if (type === 'integer') appender.appendBigInt(BigInt(cell as number | bigint));
-  else if (type === 'real') appender.appendDouble(Number(cell));
-  else appender.appendBoolean(cell === true);
-}
-
-/**
- * The sum of DuckDB's 64-bit hashes of all rows: the same for the same rows in whatever order they lie, rows that are
- * there twice count twice, and nothing has to be sorted or brought into this process. It finds faults, not forgeries: what
- * proves anything is in the ledger.
- */
-async function digestOfTable(connection: DuckDBConnection, table: TableName): Promise<TableDigest> {
-  const [digest] = await rowsFrom(
-    connection,
-    `SELECT count(*) AS rows, coalesce(sum(hash(row)::HUGEINT), 0) AS digest FROM "${table}" AS row`,
-  );
-  if (digest === undefined) throw new FleetError('INTERNAL_UNEXPECTED', `DuckDB did not count the table ${table}`);
-  const hex = BigInt(digest['digest'] as bigint).toString(16);
-  return { table, rows: Number(digest['rows']), digest: hex.padStart(24, '0') };
-}
-
-function textOf(cell: Cell | undefined): string {
-  if (typeof cell === 'string') return cell;
-  throw new FleetError('INTERNAL_UNEXPECTED', `a text column was given a ${typeof cell}`);
 }

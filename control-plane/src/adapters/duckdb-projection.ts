@@ -1,29 +1,30 @@
 /** Why: answers questions from tables that follow the ledger, and can throw them away at any time: the ledger gives them back. */
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FleetError, type FactKind, factVersion } from '@fleetloop/schemas';
-import type { Ledger, Projection, RebuildReport, Row, StoredEntry, StoredFact } from '../ports.ts';
-import { DuckdbFile, type QueryParameters, removeDuckdbFile } from './duckdb-file.ts';
-import { makeFolderDurably, writeFileDurably } from './durable-file.ts';
+import type { Projection, RebuildReport, Row, StoredEntry, StoredFact, UncheckedLedger } from '../ports.ts';
+import { DuckdbFile, type QueryParameters, type ReplayOptions } from './duckdb-file.ts';
+import { makeFolderDurably } from './durable-file.ts';
+import { currentFileName, nextFileName, removeOtherFiles, serveFile } from './projection-folder.ts';
 
 /** Entries of one transaction, and the most that wait in memory. */
 const BATCH_ENTRIES_MAX = 500;
-/** One transaction of a replay, which nobody waits for, ends after so many entries or bytes. */
-const REPLAY_BATCH_ENTRIES = 2_000;
-const REPLAY_BATCH_BYTES = 32 * 1024 * 1024;
+/** Entries of one transaction of a replay into the file that serves, so that what it has reached is seen soon. */
+const REPLAY_BATCH_ENTRIES = 4_000;
+/** So many entries are worth a thread of their own. */
+const THREADED_ENTRIES_MIN = 20_000;
 /** How long a reader waits for its own write, at most. */
 export const WAIT_TIMEOUT_MS = 10_000;
-/** Names the file that serves; a rebuild changes it in one rename. */
-const CURRENT_FILE = 'current';
-const FILE_NAME = /^projection-(\d+)\.duckdb$/;
 
 export type DuckdbProjectionOptions = {
   readonly folder: string;
-  readonly ledger: Ledger;
+  readonly ledger: UncheckedLedger;
+  /** Entries of one transaction while a ledger that is far ahead is caught up with; default REPLAY_BATCH_ENTRIES. */
+  readonly replayBatchEntries?: number;
   /** Told once, when entries can no longer be applied; questions are answered from what was applied before. */
   readonly onFailure?: (error: FleetError) => void;
 };
 
+type ReplayWay = { readonly commit: ReplayOptions['commit']; readonly signal?: AbortSignal | undefined };
 type Waiter = { readonly sequence: number; readonly resolve: () => void; readonly reject: (error: FleetError) => void };
 
 /** The projection of one ledger in one folder; follows until it is disposed. */
@@ -36,6 +37,7 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
   #applying: Promise<void> = Promise.resolve();
   #isDraining = false;
   #rebuilding: Promise<RebuildReport> | undefined;
+  #generation = 0;
   #following: Promise<void> = Promise.resolve();
   #failure: FleetError | undefined;
 
@@ -55,7 +57,7 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
     let file = await DuckdbFile.openOrReplace(join(options.folder, name));
     if (file.applied > (await options.ledger.size())) {
       await file[Symbol.asyncDispose]();
-      file = await DuckdbFile.createBare(join(options.folder, name));
+      file = await DuckdbFile.create(join(options.folder, name));
     }
     const projection = new DuckdbProjection(options, file);
     projection.#following = projection.#follow();
@@ -64,6 +66,11 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
 
   appliedSequence(): number {
     return this.#file.applied;
+  }
+
+  /** Another number whenever another file serves: its rows are the same, their places are not. */
+  generation(): number {
+    return this.#generation;
   }
 
   /** @throws FleetError LEDGER_UNAVAILABLE after WAIT_TIMEOUT_MS, or the failure that stopped the projection */
@@ -129,13 +136,13 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
     await this.#file[Symbol.asyncDispose]();
   }
 
-  /** A ledger that is far ahead is replayed in large batches, into a new file without indexes; they are made at its end. */
+  /** A ledger that is far ahead is replayed in large batches. */
   async #catchUp(): Promise<void> {
     const signal = this.#stop.signal;
     const size = await this.#options.ledger.size();
     await this.#exclusive(async () => {
-      if (size - this.#file.applied > BATCH_ENTRIES_MAX) await this.#replay(this.#file, size, signal);
-      await this.#file.index();
+      if (size - this.#file.applied > BATCH_ENTRIES_MAX)
+        await this.#replay(this.#file, size, { commit: 'each', signal });
     });
   }
 
@@ -188,53 +195,45 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
     const startedMs = performance.now();
     const folder = this.#options.folder;
     const name = nextFileName(this.#file.path);
-    const fresh = await DuckdbFile.createBare(join(folder, name));
+    const fresh = await DuckdbFile.create(join(folder, name));
     try {
       // Nearly all of the way beside the serving file, the last entries while it stands still.
-      await this.#replay(fresh, await this.#options.ledger.size(), signal);
-      await fresh.index();
+      await this.#replay(fresh, await this.#options.ledger.size(), { commit: 'whole', signal });
       return await this.#exclusive(async () => {
         const target = Math.max(this.#file.applied, fresh.applied);
-        await this.#replay(this.#file, target, signal);
-        await this.#replay(fresh, target, signal);
+        await this.#replay(this.#file, target, { commit: 'each', signal });
+        await this.#replay(fresh, target, { commit: 'each', signal });
         const report = await compareFiles(this.#file, fresh, startedMs);
         await this.#serve(fresh, name);
         return report;
       });
     } catch (error) {
-      if (this.#file !== fresh) {
-        await fresh[Symbol.asyncDispose]();
-        await removeDuckdbFile(fresh.path);
-      }
+      if (this.#file !== fresh) await fresh.discard();
       throw error;
     }
   }
 
   async #serve(fresh: DuckdbFile, name: string): Promise<void> {
     const former = this.#file;
-    await writeFileDurably(join(this.#options.folder, CURRENT_FILE), name);
+    await serveFile(this.#options.folder, name);
     this.#file = fresh;
+    this.#generation += 1;
     this.#settleWaiters();
-    await former[Symbol.asyncDispose]();
-    await removeDuckdbFile(former.path);
+    await former.discard();
   }
 
-  async #replay(file: DuckdbFile, toSequence: number, signal?: AbortSignal): Promise<void> {
-    if (file.applied >= toSequence) return;
-    let batch: StoredEntry[] = [];
-    let batchBytes = 0;
-    const range = { fromSequence: file.applied + 1, toSequence };
-    for await (const entry of this.#options.ledger.read({ ...range, ...(signal === undefined ? {} : { signal }) })) {
-      batch.push(entry);
-      batchBytes += entry.bytes.length;
-      if (batch.length < REPLAY_BATCH_ENTRIES && batchBytes < REPLAY_BATCH_BYTES) continue;
-      await file.apply(batch);
-      this.#settleWaiters();
-      batch = [];
-      batchBytes = 0;
-    }
-    await file.apply(batch);
-    this.#settleWaiters();
+  /** A few entries are applied at once; many are loaded, batch by batch. */
+  async #replay(file: DuckdbFile, toSequence: number, { commit, signal }: ReplayWay): Promise<void> {
+    const range = { fromSequence: file.applied + 1, toSequence, ...(signal === undefined ? {} : { signal }) };
+    const count = toSequence - file.applied;
+    if (count <= 0) return;
+    const { ledger, replayBatchEntries: batchEntries = REPLAY_BATCH_ENTRIES } = this.#options;
+    const onApplied = (): void => this.#settleWaiters();
+    const isThreaded = count >= THREADED_ENTRIES_MIN;
+    if (count <= BATCH_ENTRIES_MAX) await file.apply(await gathered(ledger.read(range)));
+    else if (commit === 'whole') await file.replay(ledger.readUnchecked(range), { commit, isThreaded });
+    else await file.replay(ledger.readUnchecked(range), { commit, onApplied, batchEntries, isThreaded });
+    onApplied();
   }
 
   #settleWaiters(): void {
@@ -267,8 +266,7 @@ function storedFact<Kind extends FactKind>(row: Row): StoredFact<Kind> {
 }
 
 async function compareFiles(former: DuckdbFile, fresh: DuckdbFile, startedMs: number): Promise<RebuildReport> {
-  const before = await former.digests();
-  const after = await fresh.digests();
+  const [before, after] = await Promise.all([former.digests(), fresh.digests()]);
   const tables = after.map((table, index) => ({
     table: table.table,
     rowsBefore: before[index]?.rows ?? 0,
@@ -284,22 +282,8 @@ async function compareFiles(former: DuckdbFile, fresh: DuckdbFile, startedMs: nu
   };
 }
 
-async function currentFileName(folder: string): Promise<string> {
-  const text = await readFile(join(folder, CURRENT_FILE), 'utf8').catch(() => '');
-  if (FILE_NAME.test(text.trim())) return text.trim();
-  const name = 'projection-1.duckdb';
-  await writeFileDurably(join(folder, CURRENT_FILE), name);
-  return name;
-}
-
-function nextFileName(path: string): string {
-  const number = Number(/projection-(\d+)\.duckdb$/.exec(path)?.[1] ?? 0);
-  return `projection-${number + 1}.duckdb`;
-}
-
-/** What a rebuild left behind when the process ended in the middle of it. */
-async function removeOtherFiles(folder: string, current: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (FILE_NAME.test(name) && name !== current) await removeDuckdbFile(join(folder, name));
-  }
+async function gathered(entries: AsyncIterable<StoredEntry>): Promise<StoredEntry[]> {
+  const all: StoredEntry[] = [];
+  for await (const entry of entries) all.push(entry);
+  return all;
 }

@@ -15,7 +15,7 @@ export async function writeFileDurably(path: string, bytes: Uint8Array | string,
 }
 
 /** Writes and flushes a file in the folder of `path`, under a name that says that it is unfinished; returns its path. */
-export async function writeFileBeside(path: string, bytes: Uint8Array | string, mode = READABLE_MODE): Promise<string> {
+async function writeFileBeside(path: string, bytes: Uint8Array | string, mode = READABLE_MODE): Promise<string> {
   const unfinished = join(dirname(path), `${randomUUID()}${ACTIVE_SUFFIX}`);
   try {
     await using file = await open(unfinished, 'wx', mode);

@@ -1,6 +1,8 @@
 /** Refused uploads in a folder per refusal: `reason.json` and, within the quota, the bytes as they came. */
+import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { Quarantine, QuarantineReason } from '../ingest/ports.ts';
 import { ACTIVE_SUFFIX, syncFolder, writeFileDurably } from './durable-file.ts';
 
@@ -48,6 +50,11 @@ export class FolderQuarantine implements Quarantine {
     await writeFileDurably(join(active, REASON_FILE), `${JSON.stringify(record, null, 2)}\n`);
     await rename(active, folder);
     await syncFolder(this.#root);
+  }
+
+  async open(key: string): Promise<Readable | undefined> {
+    const path = join(this.#root, key, EVIDENCE_FILE);
+    return (await sizeOf(path)) === 0 ? undefined : createReadStream(path);
   }
 }
 

@@ -1,15 +1,18 @@
 /** Staged chunks as files named by their digest, one folder per vehicle; and files under assembly beside the blobs. */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { closeSync, fsync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { CHUNK_SIZE_BYTES_MAX, type Digest, FleetError, isDigest } from '@fleetloop/schemas';
 import { digestOfBytes } from '@fleetloop/schemas/crypto';
 import type { Assemblies, Assembly, ChunkStaging, StagedPiece } from '../ingest/ports.ts';
-import { ACTIVE_SUFFIX, makeFolderDurably, syncFolder, writeFileBeside } from './durable-file.ts';
+import { ACTIVE_SUFFIX, makeFolderDurably } from './durable-file.ts';
 import { GroupedFlush } from './grouped-flush.ts';
 
 /** Files that are looked at or removed at once. */
 const FILES_AT_ONCE = 16;
+const flush = promisify(fsync);
 
 export class FolderStaging implements ChunkStaging {
   readonly #root: string;
@@ -31,18 +34,34 @@ export class FolderStaging implements ChunkStaging {
     return staging;
   }
 
+  /** The same folder, which another thread has opened, for whoever only puts chunks into it. */
+  static beside(root: string): Pick<FolderStaging, 'put'> {
+    return new FolderStaging(root);
+  }
+
   /** Removes chunks that came before `keepSinceMs`: the vehicle has given them up, or sends them again. */
   async sweep(keepSinceMs: number): Promise<void> {
     await this.#removeWhere(async (path) => isOlder(path, keepSinceMs));
   }
 
+  /**
+   * Only flushes wait on other threads: the rest takes less time than the way there and back.
+   * @throws FleetError RECORD_WRITE (retryable), as on a full disk
+   */
   async put(vehicleId: string, digest: Digest, bytes: Uint8Array): Promise<void> {
     const path = this.#pathOf(vehicleId, digest);
-    // A file under its final name is whole: it was renamed after it had been flushed.
-    if ((await sizeOf(path)) === bytes.length) return;
     const folder = this.#folders.get(vehicleId) ?? (await this.#makeFolder(vehicleId));
-    await rename(await writeFileBeside(path, bytes), path);
-    await folder.run();
+    const unfinished = join(this.#root, vehicleId, `${randomUUID()}${ACTIVE_SUFFIX}`);
+    try {
+      // A file under its final name is whole: it was renamed after it had been flushed. Whether the name was flushed nobody knows.
+      if (statSync(path, { throwIfNoEntry: false })?.size === bytes.length) return await folder.run();
+      await flushClosing(openWritten(unfinished, bytes));
+      renameSync(unfinished, path);
+      await folder.run();
+    } catch (error) {
+      rmSync(unfinished, { force: true });
+      throw FleetError.from(error, 'RECORD_WRITE');
+    }
   }
 
   async sizes(vehicleId: string, digests: readonly Digest[]): Promise<readonly (number | undefined)[]> {
@@ -90,7 +109,7 @@ export class FolderStaging implements ChunkStaging {
   async #makeFolder(vehicleId: string): Promise<GroupedFlush> {
     const path = join(this.#root, vehicleId);
     await makeFolderDurably(path);
-    const flush = this.#folders.get(vehicleId) ?? new GroupedFlush(async () => syncFolder(path));
+    const flush = this.#folders.get(vehicleId) ?? new GroupedFlush(async () => flushClosing(openSync(path, 'r')));
     this.#folders.set(vehicleId, flush);
     return flush;
   }
@@ -166,6 +185,26 @@ class FileAssembly implements Assembly {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     await this.#file.close();
+  }
+}
+
+/** A new file with these bytes, which are not flushed yet. */
+function openWritten(path: string, bytes: Uint8Array): number {
+  const file = openSync(path, 'wx');
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    return file;
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+async function flushClosing(file: number): Promise<void> {
+  try {
+    await flush(file);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -2,32 +2,57 @@
 import { FleetError, STREAMS } from '@fleetloop/schemas';
 import { DeliverPolicy, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { UncheckedEntry } from '../ports.ts';
 
-export type EntryMessage = { readonly sequence: number; readonly subject: string; readonly bytes: Uint8Array };
-
-/** Entries of one page; a page is held in memory whole. */
+/** Entries of one page; two pages are in memory at a time: one that is read, and the next one, which is on its way. */
 const PAGE_ENTRIES = 512;
 const PAGE_ATTEMPTS_MAX = 3;
 const PAGE_BYTES_MAX = 8 * 1024 * 1024;
-/** Entries that a follower may hold unprocessed. */
-const FOLLOW_ENTRIES_MAX = 512;
+/** Entries that whoever reads from a consumer may hold unprocessed. */
+const CONSUME_ENTRIES_MAX = 512;
+/** So many entries are worth a consumer of their own on the server. */
+const CONSUMED_ENTRIES_MIN = 2_000;
+/** A consumer that gives nothing for so long is given up. */
+const STALLED_TURNS = 2;
+const STALLED_TURN_MS = 2_000;
 /** The server answers at least this often, or the connection counts as broken. */
 const IDLE_HEARTBEAT_MS = 2_000;
 const PULL_EXPIRES_MS = 30_000;
 const RESTART_DELAY_MS = 200;
 
+type Range = { readonly fromSequence: number; readonly toSequence: number };
+
 /**
- * Messages [fromSequence, toSequence] in order by direct gets, page by page.
+ * Messages [fromSequence, toSequence] in order. Many are taken from a consumer, which costs less than asking for each page; where
+ * that breaks off, and where there are few, they are asked for.
  * @throws FleetError LEDGER_TAMPERED when one is missing
  */
-export async function* readMessages(
-  manager: JetStreamManager,
-  range: { readonly fromSequence: number; readonly toSequence: number },
-): AsyncIterable<EntryMessage> {
-  let next = Math.max(1, range.fromSequence);
+export async function* readMessages(manager: JetStreamManager, range: Range): AsyncIterable<UncheckedEntry> {
+  let fromSequence = Math.max(1, range.fromSequence);
+  if (range.toSequence - fromSequence >= CONSUMED_ENTRIES_MIN) {
+    for await (const entry of consumeWhole(manager.jetstream(), { ...range, fromSequence })) {
+      fromSequence = entry.sequence + 1;
+      yield entry;
+    }
+  }
+  yield* readPages(manager, { ...range, fromSequence });
+}
+
+/** Messages by direct gets, page by page, each asked for while the one before is read. */
+async function* readPages(manager: JetStreamManager, range: Range): AsyncIterable<UncheckedEntry> {
+  const ask = (from: number): Promise<StoredMsg[]> => {
+    const page =
+      from > range.toSequence ? Promise.resolve([]) : readPageAgain(manager, from, range.toSequence - from + 1);
+    // Whoever reads no further does not wait for the page that is on its way.
+    page.catch(() => undefined);
+    return page;
+  };
+  let next = range.fromSequence;
+  let coming = ask(next);
   while (next <= range.toSequence) {
-    const page = await readPageAgain(manager, next, Math.min(PAGE_ENTRIES, range.toSequence - next + 1));
+    const page = await coming;
     if (page.length === 0) throw missing(next);
+    coming = ask(next + page.length);
     for (const message of page) {
       if (message.seq !== next) throw missing(next);
       yield { sequence: next, subject: message.subject, bytes: message.data };
@@ -36,8 +61,37 @@ export async function* readMessages(
   }
 }
 
+/** Ends early, without an error, where the next message does not come: whether it is missing is for a direct get to say. */
+async function* consumeWhole(client: JetStreamClient, range: Range): AsyncIterable<UncheckedEntry> {
+  const stop = new AbortController();
+  // Whoever reads may take his time; the server may not.
+  let isAsked = true;
+  let turns = 0;
+  const watch = setInterval(() => {
+    turns += isAsked ? 1 : 0;
+    if (turns >= STALLED_TURNS) stop.abort();
+  }, STALLED_TURN_MS);
+  let next = range.fromSequence;
+  try {
+    for await (const entry of consumeFrom(client, next, stop.signal)) {
+      if (entry.sequence !== next) return;
+      isAsked = false;
+      yield entry;
+      isAsked = true;
+      turns = 0;
+      next += 1;
+      if (next > range.toSequence) return;
+    }
+  } catch (error) {
+    if (error instanceof FleetError) throw error;
+  } finally {
+    clearInterval(watch);
+  }
+}
+
 /** A page that breaks off is asked for again, as the server may have been restarted in between. */
-async function readPageAgain(manager: JetStreamManager, fromSequence: number, batch: number): Promise<StoredMsg[]> {
+async function readPageAgain(manager: JetStreamManager, fromSequence: number, most: number): Promise<StoredMsg[]> {
+  const batch = Math.min(PAGE_ENTRIES, most);
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await readPage(manager, fromSequence, batch);
@@ -73,7 +127,7 @@ async function readPage(manager: JetStreamManager, fromSequence: number, batch: 
 export async function* followMessages(
   client: JetStreamClient,
   options: { readonly fromSequence: number; readonly signal: AbortSignal },
-): AsyncIterable<EntryMessage> {
+): AsyncIterable<UncheckedEntry> {
   let next = Math.max(1, options.fromSequence);
   while (!options.signal.aborted) {
     try {
@@ -94,13 +148,13 @@ async function* consumeFrom(
   client: JetStreamClient,
   fromSequence: number,
   signal: AbortSignal,
-): AsyncIterable<EntryMessage> {
+): AsyncIterable<UncheckedEntry> {
   const consumer = await client.consumers.get(STREAMS.ledger, {
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: fromSequence,
   });
   const messages = await consumer.consume({
-    max_messages: FOLLOW_ENTRIES_MAX,
+    max_messages: CONSUME_ENTRIES_MAX,
     idle_heartbeat: IDLE_HEARTBEAT_MS,
     expires: PULL_EXPIRES_MS,
     abort_on_missing_resource: true,

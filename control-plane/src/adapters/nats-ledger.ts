@@ -6,20 +6,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { FleetError, type NewFact, STREAMS } from '@fleetloop/schemas';
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { headers, type Msg, type MsgHdrs, type NatsConnection, TimeoutError } from '@nats-io/transport-node';
-import { decodeEntry, type EncodedEntry, encodeEntry } from '../ledger/entry-coding.ts';
-import type { Ledger, StoredEntry } from '../ports.ts';
-import { type EntryMessage, followMessages, readMessages } from './nats-ledger-reader.ts';
+import { asLedgerError } from './nats-ledger-errors.ts';
+import { checkedEntry } from '../ledger/checked-entry.ts';
+import { type EncodedEntry, encodeEntry } from '../ledger/entry-coding.ts';
+import type { ReadRange, StoredEntry, UncheckedEntry, UncheckedLedger } from '../ports.ts';
+import { followMessages, readMessages } from './nats-ledger-reader.ts';
 import { openLedgerStream } from './nats-ledger-stream.ts';
+import { BATCH_COMMIT, BATCH_ID, BATCH_SEQUENCE, tornPrefixOf } from './torn-batch.ts';
 
 /** The server takes at most 1,000 messages in one atomic batch. */
 export const APPEND_FACTS_MAX = 1_000;
+/** It holds all of a batch until it is committed. */
+export const APPEND_BYTES_MAX = 64 * 1024 * 1024;
 const PUBLISH_TIMEOUT_MS = 5_000;
 /** A question that gets no answer is asked again, as the server may have been restarted in between. */
 const QUESTION_TIMEOUT_MS = 2_000;
 const QUESTION_ATTEMPTS_MAX = 5;
 const QUESTION_DELAY_MS = 200;
-/** `wrong last sequence`, with and without the sequence (nats-server errors.json). */
-const WRONG_SEQUENCE_CODES: readonly number[] = [10_071, 10_164];
 
 export type NatsLedgerOptions = {
   /** Time of an append. */
@@ -28,7 +31,7 @@ export type NatsLedgerOptions = {
 };
 
 /** The ledger on one NATS connection, which stays the caller's to close. */
-export class NatsLedger implements Ledger {
+export class NatsLedger implements UncheckedLedger {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   readonly #now: () => Date;
@@ -72,10 +75,37 @@ export class NatsLedger implements Ledger {
     }
     const at = this.#now();
     const entries = facts.map((fact) => encodeEntry(fact, at));
+    const sizeBytes = entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (sizeBytes > APPEND_BYTES_MAX)
+      throw new FleetError(
+        'LEDGER_ENTRY_INVALID',
+        `an append takes ${APPEND_BYTES_MAX} bytes, not ${sizeBytes}: append in parts, or store bulk as blobs and name their digests`,
+      );
     const expect = expectations(entries, options.expect ?? {});
-    const last =
-      entries.length === 1 ? await this.#publish(entries, expect) : await this.#publishInTurn(entries, expect);
-    return { sequences: entries.map((_, index) => last - entries.length + 1 + index) };
+    if (entries.length > 1) return { sequences: await this.#appendBatch(entries, expect) };
+    return { sequences: [await this.#publish(entries, expect)] };
+  }
+
+  /** A repeated append that finds the beginning of a former attempt, and only that, adds the rest. */
+  async #appendBatch(
+    entries: readonly EncodedEntry[],
+    expect: readonly (number | undefined)[],
+  ): Promise<readonly number[]> {
+    try {
+      return consecutive(await this.#publishInTurn(entries, expect), entries.length);
+    } catch (error) {
+      if (!(error instanceof FleetError) || error.code !== 'LEDGER_CONFLICT') throw error;
+      const standing = await ask(async () => tornPrefixOf(this.#manager, entries));
+      if (standing === undefined) throw error;
+      const rest = entries.slice(standing.length);
+      const told = new Set(entries.slice(0, standing.length).map(({ subject }) => subject));
+      const last = await this.#publishInTurn(
+        rest,
+        // Of a subject that stands already, the expectation was about the entry that stands.
+        rest.map(({ subject }, index) => (told.has(subject) ? undefined : expect[standing.length + index])),
+      );
+      return [...standing, ...consecutive(last, rest.length)];
+    }
   }
 
   async lastSequenceOf(subject: string): Promise<number> {
@@ -86,17 +116,17 @@ export class NatsLedger implements Ledger {
     return ask(async () => (await this.#manager.streams.info(STREAMS.ledger)).state.last_seq);
   }
 
-  async *read(options: {
-    readonly fromSequence: number;
-    readonly toSequence?: number;
-    readonly signal?: AbortSignal;
-  }): AsyncIterable<StoredEntry> {
+  async *read(options: ReadRange): AsyncIterable<StoredEntry> {
+    for await (const entry of this.readUnchecked(options)) yield checkedEntry(entry);
+  }
+
+  async *readUnchecked(options: ReadRange): AsyncIterable<UncheckedEntry> {
     const size = await this.size();
     const range = { fromSequence: options.fromSequence, toSequence: Math.min(options.toSequence ?? size, size) };
     try {
-      for await (const message of readMessages(this.#manager, range)) {
+      for await (const entry of readMessages(this.#manager, range)) {
         options.signal?.throwIfAborted();
-        yield storedEntry(message);
+        yield entry;
       }
     } catch (error) {
       if (options.signal?.aborted === true) throw error;
@@ -105,7 +135,7 @@ export class NatsLedger implements Ledger {
   }
 
   async *follow(options: { readonly fromSequence: number; readonly signal: AbortSignal }): AsyncIterable<StoredEntry> {
-    for await (const message of followMessages(this.#manager.jetstream(), options)) yield storedEntry(message);
+    for await (const message of followMessages(this.#manager.jetstream(), options)) yield checkedEntry(message);
   }
 
   async #publishInTurn(entries: readonly EncodedEntry[], expect: readonly (number | undefined)[]): Promise<number> {
@@ -131,7 +161,7 @@ export class NatsLedger implements Ledger {
         });
       }
       const final = entryHeaders(expect[last], batch, entries.length);
-      if (batch !== undefined) final.set('Nats-Batch-Commit', '1');
+      if (batch !== undefined) final.set(BATCH_COMMIT, '1');
       const entry = entries[last] as EncodedEntry;
       return sequenceOfReply(
         await this.#connection.request(`ledger.${entry.subject}`, entry.bytes, {
@@ -156,6 +186,10 @@ export class NatsLedger implements Ledger {
   async #lastMessageOf(subject: string): Promise<StoredMsg | null> {
     return this.#manager.direct.getMessage(STREAMS.ledger, { last_by_subj: `ledger.${subject}` });
   }
+}
+
+function consecutive(last: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => last - count + 1 + index);
 }
 
 /** Asks until there is an answer, a refusal, or the attempts are used up. */
@@ -195,8 +229,8 @@ function entryHeaders(expected: number | undefined, batch: string | undefined, b
   const map = headers();
   if (expected !== undefined) map.set('Nats-Expected-Last-Subject-Sequence', String(expected));
   if (batch !== undefined) {
-    map.set('Nats-Batch-Id', batch);
-    map.set('Nats-Batch-Sequence', String(batchSequence));
+    map.set(BATCH_ID, batch);
+    map.set(BATCH_SEQUENCE, String(batchSequence));
   }
   return map;
 }
@@ -212,33 +246,4 @@ function sequenceOfReply(message: Msg): number {
   if (reply.seq === undefined || reply.seq < 1)
     throw new FleetError('LEDGER_UNAVAILABLE', 'the stream acknowledged an append without a sequence');
   return reply.seq;
-}
-
-function storedEntry({ sequence, subject, bytes }: EntryMessage): StoredEntry {
-  try {
-    const entry = decodeEntry(bytes);
-    if (`ledger.${entry.subject}` !== subject)
-      throw new FleetError('LEDGER_ENTRY_INVALID', `it says ${entry.subject} but lies under ${subject}`);
-    return { sequence, bytes, entry };
-  } catch (cause) {
-    throw new FleetError(
-      'LEDGER_TAMPERED',
-      `entry ${sequence} of the ledger is not one that we wrote: ${FleetError.from(cause).message}`,
-      {
-        cause,
-        details: { sequence },
-      },
-    );
-  }
-}
-
-function asLedgerError(error: unknown): FleetError {
-  if (error instanceof JetStreamApiError && WRONG_SEQUENCE_CODES.includes(error.code)) {
-    return new FleetError(
-      'LEDGER_CONFLICT',
-      'somebody else wrote to the same subject first: read it again and decide anew',
-      { cause: error },
-    );
-  }
-  return FleetError.from(error, 'LEDGER_UNAVAILABLE');
 }

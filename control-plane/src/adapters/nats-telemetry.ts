@@ -1,10 +1,11 @@
-/** Feeds monitoring from the TELEMETRY stream in order; acknowledges after the inferences are on disk. */
+/** Feeds monitoring from the TELEMETRY stream in order; acknowledges after inferences and samples are on disk. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { AckPolicy, jetstream, jetstreamManager, type Consumer, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { STREAMS, vehicleOfSubject } from '@fleetloop/schemas';
 import type { Logger } from 'pino';
-import type { FleetTelemetry } from '../monitoring/fleet-telemetry.ts';
+import type { FleetTelemetry, TelemetryMessage } from '../monitoring/fleet-telemetry.ts';
+import type { TelemetrySamples } from '../monitoring/sampled-vectors.ts';
 
 const CONSUMER = 'monitoring';
 const ACK_WAIT_MS = 5_000;
@@ -17,6 +18,7 @@ const NS_PER_MS = 1_000_000;
 export type TelemetryParts = {
   readonly connection: NatsConnection;
   readonly telemetry: FleetTelemetry;
+  readonly samples: TelemetrySamples;
   readonly logger: Logger;
 };
 
@@ -30,6 +32,8 @@ export async function consumeTelemetry(parts: TelemetryParts, signal: AbortSigna
       const messages = await consumer.consume({ max_messages: PENDING_MESSAGES_MAX / 4 });
       const stop = (): void => messages.stop();
       signal.addEventListener('abort', stop, { once: true });
+      // It may have been aborted while the consumer was opened.
+      if (signal.aborted) stop();
       for await (const message of messages) await writer.take(message);
       signal.removeEventListener('abort', stop);
     } catch (error) {
@@ -66,13 +70,15 @@ class Writer {
   async take(message: JsMsg): Promise<void> {
     await this.#flushing;
     this.#last = message;
-    const isFull = this.#parts.telemetry.take({
+    const { telemetry, samples } = this.#parts;
+    const taken: TelemetryMessage = {
       vehicleId: vehicleOfSubject(message.subject),
       kind: message.subject.split('.').at(-1) ?? '',
       bytes: message.data,
       sequence: message.seq,
       receivedAtMs: Math.floor(message.info.timestampNanos / NS_PER_MS),
-    });
+    };
+    const isFull = [telemetry.take(taken), samples.take(taken)].includes(true);
     if (isFull) await this.flush();
   }
 
@@ -89,6 +95,7 @@ class Writer {
     this.#last = undefined;
     try {
       await this.#parts.telemetry.flush(last.seq);
+      await this.#parts.samples.flush(last.seq);
       last.ack();
     } catch (error) {
       this.#last = last;

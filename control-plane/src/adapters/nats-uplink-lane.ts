@@ -28,8 +28,11 @@ export type LaneParts = {
   readonly intake: Intake;
   /** Messages of one lane that are worked on at once. */
   readonly concurrency: number;
-  readonly logger: Logger;
+  readonly logger: LaneLogger;
 };
+
+/** What of a logger lanes need. */
+export type LaneLogger = Pick<Logger, 'debug' | 'info' | 'warn'>;
 
 /** What was delivered in one lane and is not answered yet. Disposing it waits for what is in work and gives the rest back. */
 export class LaneWork implements AsyncDisposable {
@@ -136,7 +139,7 @@ async function take(intake: Intake, vehicleId: string, message: JsMsg): Promise<
   }
 }
 
-function report(logger: Logger, vehicleId: string, outcome: IntakeOutcome): void {
+function report(logger: LaneLogger, vehicleId: string, outcome: IntakeOutcome): void {
   if (outcome.kind === 'stored') logger.debug({ vehicleId }, 'ingest.chunk.stored');
   else if (outcome.kind === 'kept') logger.info({ vehicleId, recording: outcome.recording }, 'relay.recording.stored');
   else if (outcome.kind === 'incomplete') logger.debug({ vehicleId }, 'ingest.recording.incomplete');

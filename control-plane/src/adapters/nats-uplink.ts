@@ -48,6 +48,8 @@ async function consumeLane(parts: UplinkParts, lane: Lane, signal: AbortSignal):
       const messages = await consumer.consume({ max_messages: parts.concurrency * 2 });
       const stop = (): void => messages.stop();
       signal.addEventListener('abort', stop, { once: true });
+      // It may have been aborted while the consumer was opened.
+      if (signal.aborted) stop();
       // Never waits here: the server delivers no more than the window, and what lies in a client's buffer cannot be kept alive.
       for await (const message of messages) work.add(message);
       signal.removeEventListener('abort', stop);

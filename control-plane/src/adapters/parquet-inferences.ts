@@ -1,54 +1,33 @@
 /** Inferences as Parquet partitions, written and read by DuckDB; the file name holds the telemetry sequences inside. */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance, LIST, DOUBLE } from '@duckdb/node-api';
+import { DOUBLE, LIST } from '@duckdb/node-api';
 import type { InferenceArchive } from '../monitoring/ports.ts';
 import type { InferenceHistoryFilter, InferenceWindow, Row } from '../ports.ts';
-import { ACTIVE_SUFFIX, syncFolder } from './durable-file.ts';
+import { ParquetPartitions } from './parquet-partitions.ts';
 
-const PARTITION = /^inference-(\d+)-(\d+)\.parquet$/;
-const MEMORY_LIMIT = '256MB';
-const PENDING_TABLE = `CREATE TABLE pending (
+const PENDING_COLUMNS = `
   vehicle_id VARCHAR, hardware_revision VARCHAR, bundle VARCHAR, variant VARCHAR, director_counter INTEGER, role VARCHAR,
   sequence BIGINT, session VARCHAR, window_start_ns BIGINT, window_end_ns BIGINT, output VARCHAR, confidence DOUBLE,
-  distance DOUBLE, latency_us INTEGER, fallback BOOLEAN, features DOUBLE[], received_at_ms BIGINT)`;
+  distance DOUBLE, latency_us INTEGER, fallback BOOLEAN, features DOUBLE[], received_at_ms BIGINT`;
 
 export class ParquetInferences implements InferenceArchive {
-  readonly #folder: string;
-  readonly #connection: DuckDBConnection;
-  #lastSequence: number;
+  readonly #partitions: ParquetPartitions;
 
-  private constructor(folder: string, connection: DuckDBConnection, lastSequence: number) {
-    this.#folder = folder;
-    this.#connection = connection;
-    this.#lastSequence = lastSequence;
+  private constructor(partitions: ParquetPartitions) {
+    this.#partitions = partitions;
   }
 
   static async open(folder: string): Promise<ParquetInferences> {
-    await mkdir(folder, { recursive: true });
-    const instance = await DuckDBInstance.create(':memory:', { memory_limit: MEMORY_LIMIT, threads: '1' });
-    const connection = await instance.connect();
-    await connection.run(PENDING_TABLE);
-    let lastSequence = 0;
-    for (const name of await readdir(folder)) {
-      if (name.endsWith(ACTIVE_SUFFIX)) await rm(join(folder, name), { force: true });
-      lastSequence = Math.max(lastSequence, Number(PARTITION.exec(name)?.[2] ?? 0));
-    }
-    return new ParquetInferences(folder, connection, lastSequence);
+    return new ParquetInferences(await ParquetPartitions.open(folder, 'inference', PENDING_COLUMNS));
   }
 
   get lastSequence(): number {
-    return this.#lastSequence;
+    return this.#partitions.lastSequence;
   }
 
   async write(windows: readonly InferenceWindow[], firstSequence: number, lastSequence: number): Promise<void> {
-    const path = join(
-      this.#folder,
-      `inference-${String(firstSequence).padStart(12, '0')}-${String(lastSequence).padStart(12, '0')}.parquet`,
-    );
-    const active = `${path}${ACTIVE_SUFFIX}`;
-    await this.#connection.run('DELETE FROM pending');
-    const appender = await this.#connection.createAppender('pending');
+    const { connection } = this.#partitions;
+    await connection.run('DELETE FROM pending');
+    const appender = await connection.createAppender('pending');
     for (const window of windows) {
       appender.appendVarchar(window.vehicleId);
       appender.appendVarchar(window.hardwareRevision);
@@ -70,12 +49,7 @@ export class ParquetInferences implements InferenceArchive {
       appender.endRow();
     }
     appender.closeSync();
-    await this.#connection.run(`COPY pending TO '${quoted(active)}' (FORMAT parquet, COMPRESSION zstd)`);
-    await this.#connection.run('DELETE FROM pending');
-    await flush(active);
-    await rename(active, path);
-    await syncFolder(this.#folder);
-    this.#lastSequence = lastSequence;
+    await this.#partitions.write(firstSequence, lastSequence);
   }
 
   async newest(perVehicleMax: number): Promise<readonly InferenceWindow[]> {
@@ -109,10 +83,10 @@ export class ParquetInferences implements InferenceArchive {
   }
 
   async #select(clauses: string, parameters: Record<string, string | number>): Promise<InferenceWindow[]> {
-    // DuckDB refuses a pattern that matches no file. Another process may be the one that writes them.
-    if (this.#lastSequence === 0 && !(await readdir(this.#folder)).some((name) => PARTITION.test(name))) return [];
-    const from = `read_parquet('${quoted(join(this.#folder, 'inference-*.parquet'))}')`;
-    const reader = await this.#connection.runAndReadAll(`SELECT * FROM ${from} ${clauses}`, parameters);
+    if (await this.#partitions.isEmpty()) return [];
+    const { connection } = this.#partitions;
+    const from = this.#partitions.source();
+    const reader = await connection.runAndReadAll(`SELECT * FROM ${from} ${clauses}`, parameters);
     return reader.getRowObjectsJS().map(toWindow);
   }
 }
@@ -137,17 +111,4 @@ function toWindow(row: Row): InferenceWindow {
     features: Array.isArray(row['features']) ? row['features'].map(Number) : [],
     receivedAtMs: Number(row['received_at_ms']),
   };
-}
-
-function quoted(path: string): string {
-  return path.replaceAll("'", "''");
-}
-
-async function flush(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

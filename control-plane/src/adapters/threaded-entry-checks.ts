@@ -1,13 +1,19 @@
 /**
  * Why: holding an entry against its schema costs several times what hashing it does, and needs nothing of its
- * neighbours. Batches of entries go to a thread for each core while this one reads, hashes and builds the tree.
+ * neighbours. Batches of entries go to a thread for each other core while this one reads, hashes and builds the tree, and
+ * checks a batch itself whenever they all have enough before them.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { FleetError, LEDGER_ENTRY_BYTES_MAX } from '@fleetloop/schemas';
-import { type CheckedEntries, type EntryChecks, LocalEntryChecks } from '../ledger/entry-checks.ts';
-import type { EntryBatch } from './entry-check-thread.ts';
+import {
+  checkBatch,
+  type CheckedEntries,
+  type EntryBatch,
+  type EntryChecks,
+  LocalEntryChecks,
+} from '../ledger/entry-checks.ts';
 
 const THREAD = join(import.meta.dirname, 'entry-check-thread.ts');
 const THREADS_MAX = 8;
@@ -26,19 +32,20 @@ export class ThreadedEntryChecks implements EntryChecks, AsyncDisposable {
   #batch: BatchBuilder | undefined;
   #taken = 0;
 
-  take(sequence: number, bytes: Uint8Array): Promise<void> | undefined {
+  take(sequence: number, bytes: Uint8Array): undefined {
     this.#taken += 1;
     if (this.#taken <= LOCAL_ENTRIES_MAX) return this.#local.take(sequence, bytes);
     this.#batch ??= new BatchBuilder(sequence);
-    if (this.#batch.add(bytes)) return undefined;
-    const full = this.#batch;
+    if (this.#batch.add(bytes)) return;
+    this.#check(this.#batch.finish());
     this.#batch = new BatchBuilder(sequence);
-    this.#batch.add(bytes);
-    return this.#send(full);
+    if (this.#batch.add(bytes)) return;
+    this.#batch = undefined;
+    this.#local.take(sequence, bytes);
   }
 
   async finish(): Promise<CheckedEntries> {
-    if (this.#batch !== undefined) await this.#send(this.#batch);
+    if (this.#batch !== undefined) this.#check(this.#batch.finish());
     await Promise.all(this.#threads.map(async (thread) => thread.idle()));
     const all = [this.#local.checked(), ...this.#found];
     const malformed = all.flatMap(({ firstMalformed }) => firstMalformed ?? []);
@@ -52,18 +59,19 @@ export class ThreadedEntryChecks implements EntryChecks, AsyncDisposable {
     await Promise.all(this.#threads.map(async (thread) => thread.stop()));
   }
 
-  /** Gives the batch to the thread with the least before it; waits while all have enough. */
-  async #send(batch: BatchBuilder): Promise<void> {
+  /** Gives the batch to the thread with the least before it, or checks it here while all have enough. */
+  #check(batch: EntryBatch): void {
     const thread = this.#freeThread();
-    thread.give(batch.finish(), (found) => {
+    const onFound = (found: CheckedEntries): void => {
       if (found.firstMalformed !== undefined || found.rotations.length > 0) this.#found.push(found);
-    });
-    while (this.#freeThread().load >= BATCHES_AHEAD) await Promise.race(this.#threads.map(async (one) => one.next()));
+    };
+    if (thread.load >= BATCHES_AHEAD) onFound(checkBatch(batch));
+    else thread.give(batch, onFound);
   }
 
   #freeThread(): CheckThread {
     if (this.#threads.length === 0)
-      for (let count = Math.min(availableParallelism(), THREADS_MAX); count > 0; count -= 1)
+      for (let count = Math.max(1, Math.min(availableParallelism() - 1, THREADS_MAX)); count > 0; count -= 1)
         this.#threads.push(new CheckThread());
     return this.#threads.reduce((least, thread) => (thread.load < least.load ? thread : least));
   }
@@ -80,7 +88,7 @@ class BatchBuilder {
     this.#fromSequence = fromSequence;
   }
 
-  /** False when there is no room; an empty batch takes any entry that may be in a ledger. */
+  /** False when there is no room, in an empty batch for what is far too long for an entry. */
   add(bytes: Uint8Array): boolean {
     if (this.#count === BATCH_ENTRIES_MAX || this.#length + bytes.length > BATCH_BYTES) return false;
     this.#bytes.set(bytes, this.#length);
@@ -95,53 +103,40 @@ class BatchBuilder {
   }
 }
 
-type Waiting = {
-  readonly resolve: () => void;
-  readonly reject: (error: FleetError) => void;
-  readonly onFound: (found: CheckedEntries) => void;
-};
+type OnFound = (found: CheckedEntries) => void;
 
 /** One worker; it answers in the order in which it was given batches. */
 class CheckThread {
   readonly #worker = new Worker(THREAD);
-  readonly #waiting: Waiting[] = [];
-  #last: Promise<void> = Promise.resolve();
-  #first: Promise<void>[] = [];
+  readonly #waiting: OnFound[] = [];
+  readonly #failed = Promise.withResolvers<never>();
+  #idle = Promise.withResolvers<void>();
 
   constructor() {
+    this.#failed.promise.catch(() => undefined);
     this.#worker.on('message', (found: CheckedEntries) => {
-      const waiting = this.#waiting.shift();
-      void this.#first.shift();
-      waiting?.onFound(found);
-      waiting?.resolve();
+      this.#waiting.shift()?.(found);
+      if (this.#waiting.length === 0) this.#idle.resolve();
     });
     this.#worker.on('error', (cause) => {
-      const error = new FleetError('INTERNAL_UNEXPECTED', 'a thread that checks entries has failed', { cause });
-      for (const { reject } of this.#waiting.splice(0)) reject(error);
+      this.#failed.reject(new FleetError('INTERNAL_UNEXPECTED', 'a thread that checks entries has failed', { cause }));
     });
   }
 
+  /** Batches before it. */
   get load(): number {
     return this.#waiting.length;
   }
 
-  give(batch: EntryBatch, onFound: Waiting['onFound']): void {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ resolve, reject, onFound });
-    this.#first.push(promise);
-    this.#last = promise;
-    this.#last.catch(() => undefined);
+  give(batch: EntryBatch, onFound: OnFound): void {
+    if (this.#waiting.length === 0) this.#idle = Promise.withResolvers();
+    this.#waiting.push(onFound);
     this.#worker.postMessage(batch, [batch.bytes.buffer, batch.ends.buffer]);
   }
 
-  /** Settles with the batch that it is at. */
-  async next(): Promise<void> {
-    await this.#first[0];
-  }
-
-  /** Settles with the last batch that it was given. */
+  /** Settles once nothing is before it. @throws FleetError INTERNAL_UNEXPECTED when the thread has ended on its own */
   async idle(): Promise<void> {
-    await this.#last;
+    if (this.#waiting.length > 0) await Promise.race([this.#idle.promise, this.#failed.promise]);
   }
 
   async stop(): Promise<void> {

@@ -1,8 +1,8 @@
 /** The HTTP API from the outside: for the command line, for tests and for the simulated fleet. */
-import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ERROR_TABLE, type ErrorCode, FleetError } from '@fleetloop/schemas';
 import { z } from 'zod';
+import { ConnectionFailure, postStream } from './send-stream.ts';
 
 const POLL_INTERVAL_MS = 250;
 const ErrorBody = z.object({
@@ -18,7 +18,6 @@ export type CallOptions = { readonly query?: Query; readonly signal?: AbortSigna
 type CallBody = {
   readonly body?: NonNullable<RequestInit['body']>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly duplex?: 'half';
 };
 
 /** How a workflow stands, as GET /v1/workflows/:id answers. */
@@ -56,11 +55,21 @@ export class ApiClient {
     return (await (await this.#call('DELETE', path, options)).json()) as Result;
   }
 
-  /** Sends bytes as the body, from memory or as a stream. */
-  async postBytes<Result>(path: string, bytes: Uint8Array | Readable, options: CallOptions = {}): Promise<Result> {
-    const body = bytes instanceof Uint8Array ? bytes : (Readable.toWeb(bytes) as ReadableStream<Uint8Array>);
-    const init = { body, headers: { 'content-type': 'application/octet-stream' }, duplex: 'half' } as const;
-    return (await (await this.#call('POST', path, options, init)).json()) as Result;
+  /** Sends bytes as the body, from memory or as a stream, of which each part is used until the next one is asked for. */
+  async postBytes<Result>(
+    path: string,
+    bytes: Uint8Array | AsyncIterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<Result> {
+    const headers = { 'content-type': 'application/octet-stream' };
+    if (bytes instanceof Uint8Array)
+      return (await (await this.#call('POST', path, options, { body: bytes, headers })).json()) as Result;
+    const call = { url: this.#urlOf(path, options), headers: this.#authorized(headers), signal: options.signal, bytes };
+    const reply = await postStream(call).catch((error: unknown) => {
+      throw error instanceof ConnectionFailure ? this.#unavailable(error, options) : error;
+    });
+    if (!reply.ok) throw await failureOf(reply, `POST ${path}`);
+    return (await reply.json()) as Result;
   }
 
   async getBytes(path: string, options: CallOptions = {}): Promise<Uint8Array> {
@@ -89,24 +98,35 @@ export class ApiClient {
   }
 
   async #call(method: string, path: string, options: CallOptions, init: CallBody = {}): Promise<Response> {
-    const url = new URL(`${this.#url}${path}`);
-    for (const [name, value] of Object.entries(options.query ?? {})) {
-      if (value !== undefined) url.searchParams.set(name, String(value));
-    }
-    const headers = { ...init.headers, authorization: `Bearer ${this.#token}` };
-    const reply = await fetch(url, {
+    const reply = await fetch(this.#urlOf(path, options), {
       ...init,
       method,
-      headers,
+      headers: this.#authorized(init.headers),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     }).catch((cause: unknown) => {
-      options.signal?.throwIfAborted();
-      throw new FleetError('API_UNAVAILABLE', `the control plane at ${this.#url} does not answer: is it running?`, {
-        cause,
-      });
+      throw this.#unavailable(cause, options);
     });
     if (reply.ok) return reply;
     throw await failureOf(reply, `${method} ${path}`);
+  }
+
+  #urlOf(path: string, { query = {} }: CallOptions): URL {
+    const url = new URL(`${this.#url}${path}`);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    return url;
+  }
+
+  #authorized(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return { ...headers, authorization: `Bearer ${this.#token}` };
+  }
+
+  #unavailable(cause: unknown, { signal }: CallOptions): FleetError {
+    signal?.throwIfAborted();
+    return new FleetError('API_UNAVAILABLE', `the control plane at ${this.#url} does not answer: is it running?`, {
+      cause,
+    });
   }
 }
 

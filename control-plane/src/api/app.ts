@@ -4,6 +4,7 @@ import { ERROR_TABLE, type ErrorCode, FleetError } from '@fleetloop/schemas';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { registerCampaignRoutes } from '../campaign/campaign-routes.ts';
 import { registerCatalogueRoutes } from '../catalogue/catalogue-routes.ts';
+import { registerQuarantineRoutes } from '../catalogue/quarantine-routes.ts';
 import { registerVehicleRoutes } from '../enrolment/vehicle-routes.ts';
 import { registerImportRoutes } from '../import/import-routes.ts';
 import { registerExplainRoutes } from '../monitoring/explain-routes.ts';
@@ -11,6 +12,7 @@ import { registerTelemetryRoutes } from '../monitoring/telemetry-routes.ts';
 import { registerPullRoutes } from '../pull/pull-routes.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { registerHealthRoute } from './health-route.ts';
+import { closeIfUnread } from './lingering-close.ts';
 
 /** Largest JSON body, bytes; recordings come as a stream and have a limit of their own. */
 export const JSON_BODY_BYTES_MAX = 8 * 1024 * 1024;
@@ -33,7 +35,8 @@ export function buildApp(
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   app.decorateRequest('actor', '');
   const authenticate = authenticator(context.config.tokens);
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
+    closeIfUnread(request.raw, reply.raw);
     if (!PUBLIC_PATHS.has(request.routeOptions.url ?? '')) request.actor = authenticate(request);
   });
   app.setErrorHandler((error: FastifyError, request, reply) => {
@@ -57,6 +60,7 @@ const OWN_ROUTES = [
   registerVehicleRoutes,
   registerCampaignRoutes,
   registerCatalogueRoutes,
+  registerQuarantineRoutes,
   registerImportRoutes,
   registerTelemetryRoutes,
   registerExplainRoutes,

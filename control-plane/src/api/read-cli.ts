@@ -30,8 +30,11 @@ export function recordingCommand(io: CommandIo): Command {
     .command('show')
     .description('show one recording with its metadata, or why it was lost')
     .argument('<recording>', 'its digest, or its event if a vehicle has lost it')
+    .option(...AS_OF)
     .option('--json', 'print it as JSON')
-    .action(async (id: string, { json }: JsonOption) => printDocument(io, json, await findOne(io, id)));
+    .action(async (id: string, { asOf, json }: JsonOption & AsOfOption) =>
+      printDocument(io, json, await findOne(io, id, asOf)),
+    );
   return command;
 }
 
@@ -50,11 +53,11 @@ const RECORDING_COLUMNS = [
 const LOST_COLUMNS = ['vehicle', 'event', 'session', 'priority', 'sizeBytes', 'lostAt', 'code', 'reason'] as const;
 
 /** A recording that is not in the catalogue may have been lost; a loss is known by its event too, which may have lost several parts. */
-async function findOne(io: CommandIo, id: string): Promise<Answer> {
+async function findOne(io: CommandIo, id: string, asOf: string | undefined): Promise<Answer> {
   const client = await io.client();
-  const query = isDigest(id) ? { recording: id } : { event: id };
+  const query = { ...(isDigest(id) ? { recording: id } : { event: id }), asOf };
   const known = isDigest(id)
-    ? await client.get<Answer>(`/v1/recordings/${encodeURIComponent(id)}`).catch(ifNotFound)
+    ? await client.get<Answer>(`/v1/recordings/${encodeURIComponent(id)}`, { query: { asOf } }).catch(ifNotFound)
     : undefined;
   if (known !== undefined) return known;
   const { lost } = await client.get<{ lost: readonly Answer[] }>('/v1/lost-recordings', { query });
@@ -86,9 +89,10 @@ export function datasetCommand(io: CommandIo): Command {
   command
     .command('diff <from> <to>')
     .description('say what changed from one version to another')
+    .option(...AS_OF)
     .option('--json', 'print it as JSON')
-    .action(async (from: string, to: string, { json }: JsonOption) =>
-      printDiff(io, json, await (await io.client()).get('/v1/datasets/diff', { query: { from, to } })),
+    .action(async (from: string, to: string, { asOf, json }: JsonOption & AsOfOption) =>
+      printDiff(io, json, await (await io.client()).get('/v1/datasets/diff', { query: { from, to, asOf } })),
     );
   return command;
 }
@@ -125,9 +129,14 @@ export function rolloutCommand(io: CommandIo): Command {
   command
     .command('show <rollout>')
     .description('show one rollout with every action and health verdict')
+    .option(...AS_OF)
     .option('--json', 'print it as JSON')
-    .action(async (rollout: string, { json }: JsonOption) =>
-      printDocument(io, json, await (await io.client()).get(`/v1/rollouts/${encodeURIComponent(rollout)}`)),
+    .action(async (rollout: string, { asOf, json }: JsonOption & AsOfOption) =>
+      printDocument(
+        io,
+        json,
+        await (await io.client()).get(`/v1/rollouts/${encodeURIComponent(rollout)}`, { query: { asOf } }),
+      ),
     );
   return command;
 }

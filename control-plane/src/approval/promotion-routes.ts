@@ -7,6 +7,7 @@ import { actorOf, parseRequest } from '../api/request.ts';
 import { findRegistered } from '../features/feature-registry.ts';
 import { mustBeActive } from '../features/feature-use.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import { findModelVersion } from '../training/registered.ts';
 import { pause } from '../workflow/pause.ts';
 import { sendUpdate } from '../workflow/send-update.ts';
@@ -69,20 +70,21 @@ export function registerApprovalRoutes(app: FastifyInstance, context: ControlPla
       absent: 'APPROVAL_NOT_PENDING',
     });
   });
-  app.get('/v1/promotions', async () => {
+  app.get('/v1/promotions', async (request) => {
+    const view = await projectionFor(projection, request.query);
     const approved = new Map(
-      (await projection.facts('promotion.approved')).map(({ at, body }) => [
+      (await view.facts('promotion.approved')).map(({ at, body }) => [
         body.promotionId,
         { at, approver: body.approver, reason: body.reason },
       ]),
     );
     const refused = new Map(
-      (await projection.facts('promotion.refused')).map(({ at, body }) => [
+      (await view.facts('promotion.refused')).map(({ at, body }) => [
         body.promotionId,
         { at, by: body.by, reason: body.reason },
       ]),
     );
-    const promotions = (await projection.facts('promotion.proposed')).map(({ at, body }) => {
+    const promotions = (await view.facts('promotion.proposed')).map(({ at, body }) => {
       const [yes, no] = [approved.get(body.promotionId), refused.get(body.promotionId)];
       const state = yes !== undefined ? 'approved' : no !== undefined ? 'refused' : 'pending';
       return { ...body, at, state, approval: yes ?? null, refusal: no ?? null };

@@ -43,9 +43,11 @@ function addReading(command: Command, io: FleetIo): void {
   command
     .command('list')
     .description('list campaigns')
+    .option('--as-of <sequence or time>', 'as it was at a ledger entry or an RFC 3339 time')
     .option('--json', 'print them as JSON')
-    .action(async ({ json }: JsonOption) => {
-      const answer = await (await io.client()).get<{ campaigns: readonly ListedCampaign[] }>('/v1/campaigns');
+    .action(async ({ asOf, json }: JsonOption & { readonly asOf?: string }) => {
+      const client = await io.client();
+      const answer = await client.get<{ campaigns: readonly ListedCampaign[] }>('/v1/campaigns', { query: { asOf } });
       if (json === true) return io.print(JSON.stringify(answer, null, 2));
       const rows = answer.campaigns.map(({ campaign, vehicles, at }) => ({
         campaign: campaign.id,

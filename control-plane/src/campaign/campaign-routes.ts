@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { clientGone } from '../api/client-gone.ts';
 import { actorOf, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import { showCampaign } from './campaign-progress.ts';
 import { endCampaign } from './end-campaign.ts';
 import { CAMPAIGN_VEHICLES_MAX, publishCampaign } from './publish-campaign.ts';
@@ -50,8 +51,8 @@ export function registerCampaignRoutes(
     const { id } = parseRequest(CampaignPath, request.params, 'path');
     return showCampaign(id, context);
   });
-  app.get('/v1/campaigns', async () => {
-    const facts = await context.projection.facts('campaign.published');
+  app.get('/v1/campaigns', async (request) => {
+    const facts = await (await projectionFor(context.projection, request.query)).facts('campaign.published');
     return { campaigns: facts.map(({ body, at, actor }) => ({ ...body, at, actor })) };
   });
 }

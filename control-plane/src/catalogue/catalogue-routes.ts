@@ -1,4 +1,4 @@
-/** /v1/recordings, their content and labels, /v1/quarantine and /v1/blobs. */
+/** /v1/recordings, their content and labels, what vehicles have lost, and /v1/blobs. */
 import { type Digest, FleetError, parseDigest } from '@fleetloop/schemas';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { projectionFor } from '../projection/as-of.ts';
 import { labelFact } from '../ingest/facts.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { listLost } from './lost-recordings.ts';
+import { describeCheck } from './recording-quality.ts';
 import { findRecording, listRecordings, type RecordingView } from './recording-catalogue.ts';
 
 const RecordingsQuery = PageQuery.extend({
@@ -43,7 +44,8 @@ export function registerCatalogueRoutes(app: FastifyInstance, context: Parts): v
     const [accepted] = await projection.facts('recording.accepted', {
       key: recording.recording.slice('sha256:'.length),
     });
-    return { ...recording, metadata: accepted?.body.metadata ?? null, manifest: accepted?.body.manifest ?? null };
+    const { metadata = null, manifest = null } = accepted?.body ?? {};
+    return { ...recording, metadata, manifest, ...(await describeCheck(recording.recording, projection, context)) };
   });
   app.get('/v1/recordings/:digest/content', async (request, reply) => {
     const recording = await knownRecording(context, digestOf(request.params));
@@ -63,37 +65,14 @@ export function registerCatalogueRoutes(app: FastifyInstance, context: Parts): v
     await context.projection.waitFor(sequence, clientGone(reply));
     return reply.code(201).send({ sequence });
   });
-  registerQuarantineAndBlobs(app, context);
+  registerLossesAndBlobs(app, context);
 }
 
-function registerQuarantineAndBlobs(app: FastifyInstance, context: Parts): void {
+function registerLossesAndBlobs(app: FastifyInstance, context: Parts): void {
   app.get('/v1/lost-recordings', async (request) => {
     const filter = parseRequest(LostQuery, request.query, 'query');
     const lost = await listLost(await projectionFor(context.projection, request.query), filter);
     return { lost, next: lost.length < filter.limit ? null : String(lost.at(-1)?.sequence ?? 0) };
-  });
-  app.get('/v1/quarantine', async (request) => {
-    const { limit, after } = parseRequest(
-      PageQuery.extend({ after: z.coerce.number().int().min(0).default(0) }),
-      request.query,
-      'query',
-    );
-    const projection = await projectionFor(context.projection, request.query);
-    const rows = await projection.query(
-      'SELECT q.sequence, q.recording, q.vehicle_id, q.event, q.code, q.message, q.source, f.at FROM quarantine q JOIN facts f USING (sequence) WHERE q.sequence > $after ORDER BY q.sequence LIMIT $limit',
-      { after, limit },
-    );
-    const quarantined = rows.map((row) => ({
-      sequence: Number(row['sequence']),
-      recording: row['recording'],
-      vehicleId: row['vehicle_id'],
-      eventId: row['event'],
-      code: row['code'],
-      message: row['message'],
-      source: row['source'],
-      at: row['at'],
-    }));
-    return { quarantined, next: rows.length < limit ? null : String(quarantined.at(-1)?.sequence ?? 0) };
   });
   app.get('/v1/blobs/:digest', async (request, reply) => {
     const digest = digestOf(request.params);

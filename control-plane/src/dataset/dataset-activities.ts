@@ -12,10 +12,11 @@ type Context = Pick<ControlPlane, 'ledger' | 'projection' | 'blobs'>;
 
 export function createDatasetActivities(context: Context): DatasetActivities {
   return guardActivities<DatasetActivities>({
-    planDataset: async ({ specification }) =>
+    planDataset: async ({ specification, at }) =>
       withHeartbeat(async () => {
         const digest = await storeDocument(context, specification);
-        const version = planDatasetVersion(specification, digest, await catalogueRecordings(context.projection));
+        const recordings = await catalogueRecordings(context.projection);
+        const version = planDatasetVersion(specification, digest, { recordings, at: new Date(at) });
         assertNoLeakage(version);
         return { digest: await storeDocument(context, version), ...countsOf(version) };
       }),

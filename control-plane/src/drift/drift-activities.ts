@@ -10,8 +10,10 @@ import { countedByAudit, parseBiasAudit } from './bias-audit.ts';
 import { type DriftMonitor, parseDriftMonitor } from './drift-monitor.ts';
 import { type DriftReport, reportBytes, reportDrift } from './drift-report.ts';
 import { fitDefinition } from './fit-definition.ts';
+import { mergeSamples, parseSample, sampleToBytes } from './reference-sample.ts';
+import { countRows, needsSample, sampleReference } from './sample-reference.ts';
 import { parseSketchDefinition, type SketchDefinition } from './sketch-definition.ts';
-import { sampleReference, sketchParquet } from './sketch-parquet.ts';
+import { sketchParquet } from './sketch-parquet.ts';
 import { parseTableSketch, TableSketch } from './table-sketch.ts';
 
 type Context = Pick<ControlPlane, 'ledger' | 'projection' | 'blobs'>;
@@ -23,11 +25,27 @@ const BLOBS_AT_ONCE = 8;
 
 export function createDriftActivities(context: Context): DriftActivities {
   return guardActivities<DriftActivities>({
-    fitDefinition: async ({ partitions, ...watch }) =>
+    measureReference: async ({ partitions, ...watch }) =>
+      withHeartbeat(async ({ signal }) => {
+        if (!needsSample(await countedBy(context, watch))) return { rows: null };
+        return { rows: await countRows(await pathsOf(context, partitions), signal) };
+      }),
+    sampleReference: async ({ partitions, rows, ...watch }) =>
       withHeartbeat(async ({ signal }) => {
         const monitor = await countedBy(context, watch);
-        const sample = await sampleReference(await pathsOf(context, partitions), monitor, signal);
-        const bytes = canonicalJson(fitDefinition(monitor, sample) as JsonValue);
+        const paths = await pathsOf(context, partitions);
+        const sample = await sampleReference(paths, { monitor, rowsInAll: rows }, signal);
+        return { sample: await context.blobs.put(sampleToBytes(sample)) };
+      }),
+    fitDefinition: async ({ samples, ...watch }) =>
+      withHeartbeat(async ({ signal }) => {
+        const monitor = await countedBy(context, watch);
+        const drawn = [];
+        for (const sample of samples) {
+          signal.throwIfAborted();
+          drawn.push(parseSample(await context.blobs.get(parseDigest(sample))));
+        }
+        const bytes = canonicalJson(fitDefinition(monitor, mergeSamples(drawn)) as JsonValue);
         return { definition: await context.blobs.put(Buffer.from(bytes, 'utf8')) };
       }),
     sketchPartitions: async ({ definition, partitions }) =>

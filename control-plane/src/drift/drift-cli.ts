@@ -5,14 +5,13 @@ import { FleetError, isDigest } from '@fleetloop/schemas';
 import { Command } from 'commander';
 import type { FleetClient } from '../api/fleet-io.ts';
 import { renderTable } from '../api/text-table.ts';
+import { followWorkflow } from '../features/follow-workflow.ts';
 import type { CommandIo } from '../ledger/command-io.ts';
 import type { BiasReport } from './audit-bias.ts';
 import { parseBiasAudit } from './bias-audit.ts';
 import { parseDriftMonitor } from './drift-monitor.ts';
 import type { DriftReport } from './drift-report.ts';
 import { auditFiles, evaluateFiles } from './local-drift.ts';
-
-const POLL_INTERVAL_MS = 250;
 
 interface DriftClient extends FleetClient {
   postBytes<Result>(path: string, bytes: Readable): Promise<Result>;
@@ -106,44 +105,15 @@ async function storeTables(io: DriftIo, client: DriftClient, tables: readonly st
   return digests;
 }
 
-type Progress = readonly { readonly step: string; readonly state: string; readonly detail: string }[];
-type WorkflowAnswer = {
-  readonly status: 'running' | 'completed' | 'failed' | 'cancelled';
-  readonly progress: Progress;
-  readonly error?: { readonly code: string; readonly message: string };
-};
-
 /** Waits for the report, telling the progress; Ctrl-C cancels the evaluation. */
 async function evaluateOnServer<Report>(io: DriftIo, client: DriftClient, body: unknown): Promise<Report> {
   const signal = io.interruption();
   const { evaluationId } = await client.post<{ readonly evaluationId: string }>('/v1/drift', body);
+  const route = `/v1/drift/${evaluationId}`;
   io.progress(`evaluation ${evaluationId}`);
-  let said = '';
-  for (;;) {
-    if (signal.aborted) {
-      await client.delete(`/v1/drift/${evaluationId}`);
-      throw new FleetError('WORKFLOW_STATE', `the evaluation ${evaluationId} was cancelled`);
-    }
-    const state = await client.get<WorkflowAnswer>(`/v1/workflows/${evaluationId}`);
-    const line = state.progress.map(({ step, detail }) => `${step}: ${detail}`).join('; ');
-    if (line !== said) io.progress((said = line));
-    if (state.status === 'completed')
-      return (await client.get<{ readonly result: Report }>(`/v1/drift/${evaluationId}`)).result;
-    if (state.status !== 'running') {
-      throw new FleetError(
-        'DRIFT_INPUT',
-        `the evaluation ${evaluationId} was ${state.status}: ${state.error?.message ?? ''}`,
-      );
-    }
-    await pollPause(signal);
-  }
-}
-
-async function pollPause(signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, POLL_INTERVAL_MS);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
+  const options = { progress: io.progress, signal, atInterruption: 'cancel' } as const;
+  await followWorkflow(client, { workflowId: evaluationId, route }, options);
+  return (await client.get<{ readonly result: Report }>(route)).result;
 }
 
 async function readJson(io: DriftIo, path: string, what: string): Promise<unknown> {

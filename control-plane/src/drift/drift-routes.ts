@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { canonicalJson, FleetError, type JsonValue, parseDigest } from '@fleetloop/schemas';
 import type { EvaluateDriftInput } from '@fleetloop/workflows';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { actorOf, PageQuery, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import type { BlobStore } from '../ports.ts';
-import { sendUpdate } from '../workflow/send-update.ts';
 import { startWorkflow } from '../workflow/start-workflow.ts';
+import { registerControls } from '../workflow/work-controls.ts';
 import { parseBiasAudit } from './bias-audit.ts';
 import { parseDriftMonitor } from './drift-monitor.ts';
 
@@ -28,7 +28,8 @@ const Body = z.union([
   z.strictObject({ monitor: z.unknown(), reference: digests, current: digests }),
   z.strictObject({ audit: z.unknown(), tables: digests }),
 ]);
-const Path = z.object({ id: z.string().regex(/^drift-[0-9a-f]{16}$/) });
+const ID = /^drift-[0-9a-f]{16}$/;
+const Path = z.object({ id: z.string().regex(ID) });
 
 type Context = Pick<ControlPlane, 'blobs' | 'projection' | 'temporal' | 'config'>;
 
@@ -48,14 +49,16 @@ export function registerDriftRoutes(app: FastifyInstance, context: Context): voi
   });
   app.get('/v1/drift', async (request) => {
     const { limit } = parseRequest(PageQuery, request.query, 'query');
-    const facts = [...(await projection.facts('drift.evaluated')), ...(await projection.facts('bias.audited'))];
+    const view = await projectionFor(projection, request.query);
+    const facts = [...(await view.facts('drift.evaluated')), ...(await view.facts('bias.audited'))];
     const newest = facts.toSorted((left, right) => right.sequence - left.sequence).slice(0, limit);
     return { evaluations: newest.map(({ kind, at, actor, body }) => ({ kind, at, actor, ...body })) };
   });
   app.get('/v1/drift/:id', async (request) => {
     const { id } = parseRequest(Path, request.params, 'path');
-    const [drift] = await projection.facts('drift.evaluated', { key: id });
-    const [bias] = await projection.facts('bias.audited', { key: id });
+    const view = await projectionFor(projection, request.query);
+    const [drift] = await view.facts('drift.evaluated', { key: id });
+    const [bias] = await view.facts('bias.audited', { key: id });
     const fact = drift ?? bias;
     if (fact === undefined) throw new FleetError('NOT_FOUND', `no evaluation ${id} has ended: ask /v1/workflows/${id}`);
     const report = await context.blobs.get(parseDigest(fact.body.report));
@@ -66,20 +69,7 @@ export function registerDriftRoutes(app: FastifyInstance, context: Context): voi
       result: JSON.parse(Buffer.from(report).toString('utf8')) as unknown,
     };
   });
-  app.delete('/v1/drift/:id', async (request, reply) => {
-    const { id } = parseRequest(Path, request.params, 'path');
-    const cancelling = temporal.workflow.getHandle(id).cancel();
-    await cancelling.catch((error: unknown) => {
-      if (error instanceof WorkflowNotFoundError) throw new FleetError('NOT_FOUND', `no evaluation ${id} is running`);
-      throw error;
-    });
-    return reply.code(202).send({ evaluationId: id });
-  });
-  app.post('/v1/drift/:id/retry', async (request) => {
-    const { id } = parseRequest(Path, request.params, 'path');
-    const order = { workflowId: id, update: 'retryParts', argument: undefined, absent: 'NOT_FOUND' } as const;
-    return { evaluationId: id, parts: await sendUpdate(temporal, order) };
-  });
+  registerControls(app, temporal, { route: '/v1/drift', id: ID });
 }
 
 /** Whoever asks learns at once what is wrong with the document, or which partition is not there. */

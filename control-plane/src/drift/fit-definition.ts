@@ -5,15 +5,8 @@
 import { FleetError } from '@fleetloop/schemas';
 import type { DriftMonitor, MonitoredFeature } from './drift-monitor.ts';
 import { STEPS_PER_SPAN_EXPONENT } from './numeric-cells.ts';
+import type { ReferenceSample } from './reference-sample.ts';
 import { CATEGORIES_MAX, type SketchDefinition, type SketchFeature } from './sketch-definition.ts';
-
-/** What a fit needs to know of the reference. */
-export type ReferenceSample = {
-  /** Finite values of an even sample of the rows, by feature name, in any order. */
-  readonly numeric: ReadonlyMap<string, Float64Array>;
-  /** Distinct values of each category feature. */
-  readonly categories: ReadonlyMap<string, readonly string[]>;
-};
 
 /** @throws FleetError DRIFT_INPUT when the reference has no value of a feature, or more categories than are allowed */
 export function fitDefinition(monitor: DriftMonitor, sample: ReferenceSample): SketchDefinition {

@@ -2,26 +2,18 @@
  * Why: DuckDB decodes Parquet, many threads at once, and the counting is done here over its vectors: one scan, no row becomes an
  * object. The counts are integers, so that neither threads nor the order of chunks can change a byte of the sketch.
  */
-import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { FleetError } from '@fleetloop/schemas';
 import { quoteName } from '../training/parquet.ts';
-import type { DriftMonitor } from './drift-monitor.ts';
-import type { ReferenceSample } from './fit-definition.ts';
 import { compileNumeric, type RowOrder } from './numeric-cells.ts';
+import { doublesOf, eachChunk, integersOf } from './parquet-chunks.ts';
 import { ParquetTable } from './parquet-table.ts';
-import { CATEGORIES_MAX, type CategoryFeature, groupOfSession, type SketchDefinition } from './sketch-definition.ts';
+import { type CategoryFeature, groupOfSession, type SketchDefinition } from './sketch-definition.ts';
 import { type CategoryCounts, leastNames, type SketchUnit, TableSketch } from './table-sketch.ts';
 
-/** Rows of the reference that bin edges are taken from. */
-export const SAMPLE_ROWS_MAX = 65_536;
 /** Sessions times values of the keys in one call. */
 const SESSIONS_MAX = 1_000_000;
 /** Distinct values of a category column that are told apart in one call. */
 const DISTINCT_MAX = 100_000;
-/** Knuth's multiplicative hash of the row number: an even sample that no period of the rows can meet. */
-const KNUTH = 2_654_435_761;
-const WORD = 4_294_967_296;
-
 /**
  * Sketches the rows of Parquet files.
  * @throws FleetError DRIFT_INPUT when a column is absent or unusable, or when keys or categories take too many values
@@ -42,51 +34,6 @@ export async function sketchParquet(
     index += 1;
   }
   return sketch;
-}
-
-/** Reads what a fit needs of the reference. @throws FleetError DRIFT_INPUT */
-export async function sampleReference(
-  paths: readonly string[],
-  monitor: DriftMonitor,
-  signal: AbortSignal,
-): Promise<ReferenceSample> {
-  await using table = await ParquetTable.open(paths, signal);
-  const numeric = monitor.features.filter((feature) => feature.kind === 'numeric' && !Array.isArray(feature.bins));
-  const values = new Map(numeric.map((feature) => [feature.name, [] as Float64Array[]]));
-  if (numeric.length > 0) {
-    const columns = numeric.map((feature) => (feature.kind === 'numeric' ? table.double(feature.column) : 'NULL'));
-    const result = await table.connection.stream(
-      `SELECT ${columns.join(', ')} FROM ${table.source} WHERE ${await samplePredicate(table)}`,
-    );
-    await eachChunk(result, signal, (chunk) =>
-      numeric.forEach(({ name }, index) => values.get(name)?.push(doublesOf(chunk, index).filter(Number.isFinite))),
-    );
-  }
-  const categories = new Map<string, readonly string[]>();
-  for (const feature of monitor.features) {
-    if (feature.kind === 'category' && feature.categories === undefined) {
-      categories.set(feature.name, await distinctValues(table, feature));
-    }
-  }
-  return { numeric: new Map([...values].map(([name, parts]) => [name, joined(parts)])), categories };
-}
-
-async function samplePredicate(table: ParquetTable): Promise<string> {
-  const [row] = (
-    await table.connection.runAndReadAll(`SELECT count(*) AS rows FROM ${table.source}`)
-  ).getRowObjectsJS();
-  const share = Math.min(1, SAMPLE_ROWS_MAX / Math.max(1, Number(row?.['rows'])));
-  return share === 1 ? 'true' : `(file_row_number % 2147483648 * ${KNUTH}) % ${WORD} < ${Math.floor(share * WORD)}`;
-}
-
-async function distinctValues(
-  table: ParquetTable,
-  feature: Pick<CategoryFeature, 'columns'>,
-): Promise<readonly string[]> {
-  const result = await table.connection.runAndReadAll(
-    `SELECT DISTINCT ${table.category(feature)} AS value FROM ${table.source} WHERE value IS NOT NULL LIMIT ${CATEGORIES_MAX + 1}`,
-  );
-  return result.getRowsJS().map(([value]) => value as string);
 }
 
 type Units = { readonly list: readonly SketchUnit[]; readonly from: string; readonly unit: string };
@@ -217,36 +164,4 @@ function countValue(
   }
   counts.fresh += rows;
   counts.freshNames = leastNames([...counts.freshNames, value]);
-}
-
-async function eachChunk(
-  result: DuckDBResult,
-  signal: AbortSignal,
-  work: (chunk: DuckDBDataChunk) => void,
-): Promise<void> {
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-    signal.throwIfAborted();
-    work(chunk);
-  }
-}
-
-/** The vector's own memory, valid until the next chunk; its class hides it behind a getter per value, which is ten times slower. */
-function doublesOf(chunk: DuckDBDataChunk, column: number): Float64Array {
-  const { items } = chunk.getColumnVector(column) as unknown as { readonly items: Float64Array };
-  return items;
-}
-
-function integersOf(chunk: DuckDBDataChunk, column: number): Int32Array {
-  const { items } = chunk.getColumnVector(column) as unknown as { readonly items: Int32Array };
-  return items;
-}
-
-function joined(parts: readonly Float64Array[]): Float64Array {
-  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -12,9 +12,11 @@ export function vehicleCommand(io: FleetIo): Command {
   command
     .command('list')
     .description('list vehicles')
+    .option('--as-of <sequence or time>', 'as it was at a ledger entry or an RFC 3339 time')
     .option('--json', 'print them as JSON')
-    .action(async ({ json }: JsonOption) => {
-      const answer = await (await io.client()).get<{ vehicles: readonly VehicleView[] }>('/v1/vehicles');
+    .action(async ({ asOf, json }: JsonOption & { readonly asOf?: string }) => {
+      const client = await io.client();
+      const answer = await client.get<{ vehicles: readonly VehicleView[] }>('/v1/vehicles', { query: { asOf } });
       const columns = ['vehicleId', 'state', 'hardwareRevision', 'softwareVersion', 'place', 'expiresAt'];
       io.print(json === true ? JSON.stringify(answer, null, 2) : renderTable(answer.vehicles, columns));
     });

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { clientGone } from '../api/client-gone.ts';
 import { actorOf, PageQuery, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import type { Row } from '../ports.ts';
 import { enrolVehicle } from './enrol-vehicle.ts';
 import { renewVehicle, revokeVehicle } from './vehicle-keys.ts';
@@ -65,7 +66,7 @@ export function registerVehicleRoutes(app: FastifyInstance, context: VehicleRout
   });
   app.get('/v1/vehicles', async (request) => {
     const { limit, after } = parseRequest(PageQuery, request.query, 'query');
-    const rows = await context.projection.query(
+    const rows = await (await projectionFor(context.projection, request.query)).query(
       `${SELECT} WHERE v.vehicle_id > $after ORDER BY v.vehicle_id LIMIT $limit`,
       { after: after ?? '', limit },
     );
@@ -73,8 +74,11 @@ export function registerVehicleRoutes(app: FastifyInstance, context: VehicleRout
   });
   app.get('/v1/vehicles/:vehicleId', async (request): Promise<VehicleDetails> => {
     const vehicleId = parseVehicleId(parseRequest(VehiclePath, request.params, 'path').vehicleId);
-    const [row] = await context.projection.query(`${SELECT} WHERE v.vehicle_id = $vehicleId`, { vehicleId });
+    const view = await projectionFor(context.projection, request.query);
+    const [row] = await view.query(`${SELECT} WHERE v.vehicle_id = $vehicleId`, { vehicleId });
     if (row === undefined) throw new FleetError('NOT_FOUND', `no vehicle ${vehicleId} is enrolled`);
+    // What a vehicle reports and is asked for is only known of now.
+    if (view !== context.projection) return { ...toView(row), reported: null, desired: null, heartbeat: null };
     const [reported, desired] = await Promise.all([
       context.vehicles.reported(vehicleId),
       context.vehicles.desired(vehicleId),

@@ -15,6 +15,7 @@ import type { FeatureRow } from '../ports.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { ProjectionAsOf } from '../projection/as-of.ts';
 import { quoteText, withDuckDb } from '../training/parquet.ts';
+import { groupByBytes } from '../workflow/group-by-bytes.ts';
 import { recordFacts } from '../workflow/record-facts.ts';
 import { findRegistered } from './feature-registry.ts';
 import { nameOf } from './feature-steps.ts';
@@ -23,16 +24,18 @@ import { storeWritten } from './feature-table-bytes.ts';
 
 /** Recordings of one computation. */
 export const COMPUTED_RECORDINGS_MAX = 1_000_000;
-/** Recordings of one part, so that a part is seconds to minutes of work. */
-const RECORDINGS_PER_PART_MAX = 200;
-/** A part for each worker of a large fleet, and parts small enough to be tried again. */
-const PARTS_AIMED_AT = 64;
+/** Bytes of recordings that a part is filled up to: seconds of work, beside which its start does not count, and little to try again. */
+export const PART_BYTES = 16 * 1_024 * 1_024;
+/** Recordings of one part, however small they are. */
+const RECORDINGS_PER_PART_MAX = 500;
+/** Parts of a catalogue too large for that: they are made larger, since each is listed in the history of the workflow. */
+const PARTS_BY_BYTES_MAX = 2_000;
 const PAGE = 1_000;
-/** Recordings without inputs that a part and the fact name. */
+/** Recordings without inputs that the fact names. */
 const SKIPPED_NAMED_MAX = 64;
 
 export type ComputationContext = Pick<ControlPlane, 'ledger' | 'projection' | 'blobs' | 'features' | 'config'>;
-type Chosen = { readonly recording: string; readonly session: string };
+type Chosen = { readonly recording: string; readonly session: string; readonly sizeBytes: number };
 
 /** An activity that can be told to stop. */
 export type Live<Activity extends (input: never) => unknown> = (
@@ -42,16 +45,15 @@ export type Live<Activity extends (input: never) => unknown> = (
 
 export const planFeatures =
   (context: ComputationContext): Live<FeatureActivities['planFeatures']> =>
-  async ({ featureSet, where }, signal) => {
+  async ({ featureSet, where, partBytes = PART_BYTES }, signal) => {
     const set = await findRegistered(context.projection, featureSet);
     const asOf = context.projection.appliedSequence();
     const chosen = await chooseRecordings(context, { where, asOf }, signal);
-    const perPart = Math.min(RECORDINGS_PER_PART_MAX, Math.ceil(chosen.length / PARTS_AIMED_AT));
+    const total = chosen.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const bytesMax = Math.max(partBytes, Math.ceil(total / PARTS_BY_BYTES_MAX));
     const parts: Digest[] = [];
-    for (let from = 0; from < chosen.length; from += perPart) {
-      const text = canonicalJson(chosen.slice(from, from + perPart) as unknown as JsonValue);
-      parts.push(await context.blobs.put(Buffer.from(text, 'utf8')));
-    }
+    for (const group of groupByBytes(chosen, { bytesMax, itemsMax: RECORDINGS_PER_PART_MAX }))
+      parts.push(await store(context, group as unknown as JsonValue));
     return { featureSet: set.digest, parts, recordings: chosen.length, asOf } satisfies FeaturesPlan;
   };
 
@@ -59,16 +61,15 @@ export const computeFeaturesPart =
   (context: ComputationContext): Live<FeatureActivities['computeFeaturesPart']> =>
   async ({ featureSet: digest, part }, signal) => {
     const { featureSet } = await findRegistered(context.projection, digest);
-    const chosen = JSON.parse(
-      Buffer.from(await context.blobs.get(parseDigest(part))).toString('utf8'),
-    ) as readonly Chosen[];
-    const { computed, skipped } = await computeAll(context, { featureSet, chosen }, signal);
+    const chosen = (await read(context, part)) as readonly Chosen[];
+    const { computed, skipped, lateSamples } = await computeAll(context, { featureSet, chosen }, signal);
     const rows = chosen.flatMap(({ recording, session }) =>
       (computed.get(recording) ?? []).map((row): SessionFeatureRow => ({ ...row, session })),
     );
     const table = await storeWritten(context, async (path) => writeFeatureParquet(path, featureSet, rows));
-    const named = skipped.slice(0, SKIPPED_NAMED_MAX);
-    return { table, rows: rows.length, skipped: named, skippedCount: skipped.length } satisfies FeaturesPart;
+    const left = skipped.length === 0 ? null : await store(context, skipped as JsonValue);
+    const counts = { rows: rows.length, skippedCount: skipped.length, lateSamples };
+    return { table, skipped: left, ...counts } satisfies FeaturesPart;
   };
 
 export const joinFeatures =
@@ -84,15 +85,16 @@ export const joinFeatures =
       signal.throwIfAborted();
       rows = await writeJoined(paths, path);
     });
-    const skipped = parts.flatMap((part) => part.skipped);
+    const sum = (count: (part: FeaturesPart) => number): number => parts.reduce((so, part) => so + count(part), 0);
     const body = {
       computationId,
       featureSet: nameOf(set),
       where,
       asOf: plan.asOf,
       recordings: plan.recordings,
-      skipped: skipped.slice(0, SKIPPED_NAMED_MAX),
-      skippedCount: parts.reduce((sum, part) => sum + part.skippedCount, 0),
+      skipped: await firstSkipped(context, parts),
+      skippedCount: sum(({ skippedCount }) => skippedCount),
+      lateSamples: sum(({ lateSamples }) => lateSamples),
       rows,
       table,
     };
@@ -102,8 +104,26 @@ export const joinFeatures =
     return outcomeOf(body);
   };
 
-function outcomeOf({ computationId, table, rows, recordings, skippedCount }: FeaturesOutcome): FeaturesOutcome {
-  return { computationId, table, rows, recordings, skippedCount };
+function outcomeOf({ computationId, table, ...counts }: FeaturesOutcome): FeaturesOutcome {
+  const { rows, recordings, skippedCount, lateSamples } = counts;
+  return { computationId, table, rows, recordings, skippedCount, lateSamples };
+}
+
+async function firstSkipped(context: ComputationContext, parts: readonly FeaturesPart[]): Promise<string[]> {
+  const named: string[] = [];
+  for (const { skipped } of parts) {
+    if (named.length >= SKIPPED_NAMED_MAX) break;
+    if (skipped !== null) named.push(...((await read(context, skipped)) as readonly string[]));
+  }
+  return named.slice(0, SKIPPED_NAMED_MAX);
+}
+
+async function store({ blobs }: ComputationContext, document: JsonValue): Promise<Digest> {
+  return blobs.put(Buffer.from(canonicalJson(document), 'utf8'));
+}
+
+async function read({ blobs }: ComputationContext, digest: string): Promise<unknown> {
+  return JSON.parse(Buffer.from(await blobs.get(parseDigest(digest))).toString('utf8'));
 }
 
 async function chooseRecordings(
@@ -117,7 +137,7 @@ async function chooseRecordings(
     signal.throwIfAborted();
     const filter = where === null ? {} : { where };
     const page = await listRecordings(view, { ...filter, limit: PAGE, afterSequence: Number(after) });
-    chosen.push(...page.recordings.map(({ recording, session }) => ({ recording, session })));
+    chosen.push(...page.recordings.map(({ recording, session, sizeBytes }) => ({ recording, session, sizeBytes })));
     if (chosen.length > COMPUTED_RECORDINGS_MAX)
       throw new FleetError('FEATURE_LIMIT', `more than ${COMPUTED_RECORDINGS_MAX} recordings match: narrow the filter`);
     after = page.next;
@@ -129,15 +149,27 @@ async function chooseRecordings(
   );
 }
 
+type Computed = {
+  readonly computed: ReadonlyMap<string, readonly FeatureRow[]>;
+  readonly skipped: readonly string[];
+  readonly lateSamples: number;
+};
+
 /** All at once; where one of them lacks an input, one by one, so that only that one is left out. */
 async function computeAll(
   context: ComputationContext,
   { featureSet, chosen }: { readonly featureSet: FeatureSet; readonly chosen: readonly Chosen[] },
   signal: AbortSignal,
-): Promise<{ readonly computed: ReadonlyMap<string, readonly FeatureRow[]>; readonly skipped: readonly string[] }> {
+): Promise<Computed> {
+  // By recording, because those of an attempt that failed are computed anew.
+  const late = new Map<string, number>();
+  const onLateSamples = (recording: string, count: number): void => void late.set(recording, count);
+  const lateSamples = (): number => [...late.values()].reduce((sum, count) => sum + count, 0);
+  const options = { signal, onLateSamples };
   const digests = chosen.map(({ recording }) => parseDigest(recording));
   try {
-    return { computed: await context.features.computeMany(digests, featureSet, { signal }), skipped: [] };
+    const all = await context.features.computeMany(digests, featureSet, options);
+    return { computed: all, skipped: [], lateSamples: lateSamples() };
   } catch (error) {
     if (FleetError.from(error).code !== 'FEATURE_INPUT_MISSING') throw error;
   }
@@ -145,13 +177,13 @@ async function computeAll(
   const skipped: string[] = [];
   for (const digest of digests) {
     try {
-      computed.set(digest, await context.features.compute(digest, featureSet, { signal }));
+      computed.set(digest, await context.features.compute(digest, featureSet, options));
     } catch (error) {
       if (FleetError.from(error).code !== 'FEATURE_INPUT_MISSING') throw error;
       skipped.push(digest);
     }
   }
-  return { computed, skipped };
+  return { computed, skipped, lateSamples: lateSamples() };
 }
 
 /**

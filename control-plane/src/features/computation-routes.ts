@@ -2,14 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { FleetError, parseDigest } from '@fleetloop/schemas';
 import type { ComputeFeaturesInput, EvaluateSkewInput } from '@fleetloop/workflows';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { actorOf, PageQuery, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { projectionFor } from '../projection/as-of.ts';
-import { sendUpdate } from '../workflow/send-update.ts';
 import { startWorkflow } from '../workflow/start-workflow.ts';
+import { registerControls } from '../workflow/work-controls.ts';
 import { findRegistered } from './feature-registry.ts';
 
 const VEHICLES_NAMED_MAX = 1_000;
@@ -23,6 +22,8 @@ const SkewBody = z.strictObject({
   featureSet: reference,
   vehicles: z.array(z.string().min(1).max(64)).max(VEHICLES_NAMED_MAX).default([]),
   since: z.iso.datetime({ offset: true }).nullable().default(null),
+  /** The day on which declared divergences are to hold; null: today. */
+  on: z.iso.date().nullable().default(null),
 });
 const FACT_OF = { 'feature-computations': 'features.computed', 'skew-evaluations': 'skew.evaluated' } as const;
 const PREFIX_OF = { 'feature-computations': 'features', 'skew-evaluations': 'skew' } as const;
@@ -42,11 +43,12 @@ export function registerComputationRoutes(app: FastifyInstance, context: Context
     return reply.code(202).send({ computationId, workflowId: computationId });
   });
   app.post('/v1/skew-evaluations', async (request, reply) => {
-    const { featureSet, vehicles, since } = parseRequest(SkewBody, request.body);
+    const { featureSet, vehicles, since, on } = parseRequest(SkewBody, request.body);
     const evaluationId = newId('skew-evaluations');
     const { digest } = await findRegistered(projection, featureSet);
     const sinceMs = since === null ? null : Date.parse(since);
-    const input: EvaluateSkewInput = { evaluationId, featureSet: digest, vehicles, sinceMs, actor: actorOf(request) };
+    const asked = { featureSet: digest, vehicles, sinceMs, on };
+    const input: EvaluateSkewInput = { evaluationId, ...asked, actor: actorOf(request) };
     const { taskQueue } = config.temporal;
     await startWorkflow(temporal, 'evaluateSkew', { workflowId: evaluationId, taskQueue, input });
     return reply.code(202).send({ evaluationId, workflowId: evaluationId });
@@ -55,7 +57,8 @@ export function registerComputationRoutes(app: FastifyInstance, context: Context
 }
 
 function registerResults(app: FastifyInstance, { temporal, projection, blobs }: Context, kind: Kind): void {
-  const Path = z.object({ id: z.string().regex(new RegExp(`^${PREFIX_OF[kind]}-[0-9a-f]{16}$`)) });
+  const pattern = new RegExp(`^${PREFIX_OF[kind]}-[0-9a-f]{16}$`);
+  const Path = z.object({ id: z.string().regex(pattern) });
   app.get(`/v1/${kind}`, async (request) => {
     const { limit } = parseRequest(PageQuery, request.query, 'query');
     const facts = await (await projectionFor(projection, request.query)).facts(FACT_OF[kind]);
@@ -71,22 +74,7 @@ function registerResults(app: FastifyInstance, { temporal, projection, blobs }: 
     const report = await blobs.get(parseDigest(fact.body.report));
     return { ...answer, result: JSON.parse(Buffer.from(report).toString('utf8')) as unknown };
   });
-  app.delete(`/v1/${kind}/:id`, async (request, reply) => {
-    const { id } = parseRequest(Path, request.params, 'path');
-    await temporal.workflow
-      .getHandle(id)
-      .cancel()
-      .catch((error: unknown) => {
-        if (error instanceof WorkflowNotFoundError) throw new FleetError('NOT_FOUND', `no ${id} is running`);
-        throw error;
-      });
-    return reply.code(202).send({ workflowId: id });
-  });
-  app.post(`/v1/${kind}/:id/retry`, async (request) => {
-    const { id } = parseRequest(Path, request.params, 'path');
-    const order = { workflowId: id, update: 'retryParts', argument: undefined, absent: 'NOT_FOUND' } as const;
-    return { workflowId: id, parts: await sendUpdate(temporal, order) };
-  });
+  registerControls(app, temporal, { route: `/v1/${kind}`, id: pattern });
 }
 
 function newId(kind: Kind): string {

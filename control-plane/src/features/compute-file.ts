@@ -4,6 +4,7 @@ import { createStreamingEvaluator, type FeatureVector } from '@fleetloop/schemas
 import { type LoadedMapping, openSource, type Source, type SourceFiles } from '@fleetloop/schemas/source';
 import { computeFromMessages } from './feature-batch.ts';
 import type { SessionFeatureRow } from './feature-parquet.ts';
+import { InputWatch } from './missing-inputs.ts';
 
 export const ENGINES = ['stream', 'batch'] as const;
 export type Engine = (typeof ENGINES)[number];
@@ -20,8 +21,8 @@ export type ComputeOptions = {
 export type FileFeatures = {
   readonly session: string;
   readonly messages: number;
-  /** Samples that came after all their windows had closed; the batch engine leaves them out as well and does not count them. */
-  readonly lateSamples: number | null;
+  /** Samples that came after all their windows had closed, and are in none; both engines count them alike. */
+  readonly lateSamples: number;
   readonly rows: readonly SessionFeatureRow[];
 };
 
@@ -30,17 +31,20 @@ export async function computeFile(path: string, engine: Engine, options: Compute
   const counted = new CountedMessages(await open(path, options), options.signal);
   const { featureSet, signal } = options;
   if (engine === 'batch') {
-    const rows = await computeFromMessages(featureSet, counted.read(), { signal });
-    return {
-      session: counted.session,
-      messages: counted.messages,
-      lateSamples: null,
-      rows: named(counted.session, rows),
-    };
+    let lateSamples = 0;
+    const onLateSamples = (_: unknown, late: number): void => void (lateSamples = late);
+    const rows = await computeFromMessages(featureSet, counted.read(), { signal, onLateSamples });
+    const { session, messages } = counted;
+    return { session, messages, lateSamples, rows: named(session, rows) };
   }
   const evaluator = createStreamingEvaluator(featureSet);
   const vectors: FeatureVector[] = [];
-  for await (const message of counted.read()) vectors.push(...evaluator.push(message));
+  const inputs = new InputWatch(featureSet);
+  for await (const message of counted.read()) {
+    inputs.see(message);
+    vectors.push(...evaluator.push(message));
+  }
+  inputs.refuseMissing();
   vectors.push(...evaluator.endSession());
   const { session, messages } = counted;
   return { session, messages, lateSamples: evaluator.lateSamples, rows: named(session, vectors) };

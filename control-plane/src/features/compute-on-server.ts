@@ -1,10 +1,10 @@
 /** `feature compute` without recordings of its own: the control plane computes those of its catalogue, and this fetches the table. */
 import { writeFile } from 'node:fs/promises';
 import type { FeaturesOutcome } from '@fleetloop/workflows';
-import type { CommandClient } from '../ledger/command-io.ts';
+import type { FleetClient } from '../api/fleet-io.ts';
 import { followWorkflow } from './follow-workflow.ts';
 
-interface TableClient extends CommandClient {
+interface TableClient extends FleetClient {
   getBytes(path: string): Promise<Uint8Array>;
 }
 
@@ -39,11 +39,12 @@ export async function computeOnServer(
     { progress: io.progress, signal: io.interruption() },
   );
   if (out !== undefined) await writeFile(out, await client.getBytes(`/v1/blobs/${outcome.table}`));
-  const { rows, recordings, skippedCount, table } = outcome;
+  const { rows, recordings, skippedCount, lateSamples, table } = outcome;
   const skipped = skippedCount === 0 ? '' : `, ${skippedCount} of them without the inputs`;
+  const late = lateSamples === 0 ? '' : `, ${lateSamples} late samples left out`;
   io.print(
     json === true
       ? JSON.stringify({ ...outcome, out: out ?? null }, null, 2)
-      : `${out ?? table}: ${rows} windows of ${recordings} recordings${skipped}`,
+      : `${out ?? table}: ${rows} windows of ${recordings} recordings${skipped}${late}`,
   );
 }

@@ -12,6 +12,7 @@ import { checkValues } from './feature-parquet.ts';
 import { compileFeatureSql } from './feature-sql.ts';
 import { featureColumn } from './series-plan.ts';
 import { SampleTable } from './sample-table.ts';
+import { lateSamplesSql } from './window-sql.ts';
 
 /** Rows from which on a sample table takes no further recording: they are the memory of a window query. */
 export const ROWS_PER_PASS_MAX = 100_000;
@@ -49,6 +50,23 @@ export async function computeFromMessages(
   }
 }
 
+/** Computes the features of many short stretches of messages in few queries; the answers are in the order of the stretches. */
+export async function computeEach(
+  featureSet: FeatureSet,
+  stretches: readonly Iterable<SourceMessage>[],
+  options: BatchOptions = {},
+): Promise<readonly (readonly FeatureRow[])[]> {
+  const instance = await DuckDBInstance.create(':memory:', DUCKDB_OPTIONS);
+  const batch = new DuckDbFeatureBatch(instance, async (name) => stretches[Number(name)] ?? []);
+  try {
+    const names = stretches.map((_, index) => String(index) as Digest);
+    const rows = await batch.computeMany(names, featureSet, options);
+    return names.map((name) => rows.get(name) ?? []);
+  } finally {
+    batch.close();
+  }
+}
+
 type OpenMessages = (digest: Digest) => Promise<AsyncIterable<SourceMessage> | Iterable<SourceMessage>>;
 
 class DuckDbFeatureBatch implements FeatureBatch {
@@ -68,7 +86,7 @@ class DuckDbFeatureBatch implements FeatureBatch {
   async computeMany(
     recordings: readonly Digest[],
     featureSet: FeatureSet,
-    { signal }: BatchOptions = {},
+    { signal, onLateSamples }: BatchOptions = {},
   ): Promise<ReadonlyMap<Digest, readonly FeatureRow[]>> {
     if (recordings.length > RECORDINGS_MAX) {
       throw new FleetError(
@@ -86,7 +104,7 @@ class DuckDbFeatureBatch implements FeatureBatch {
       let done = 0;
       while (done < queue.length) {
         signal?.throwIfAborted();
-        done += await this.#pass(connection, queue.slice(done), featureSet, rows);
+        done += await this.#pass(connection, queue.slice(done), featureSet, { rows, onLateSamples });
       }
     } catch (error) {
       signal?.throwIfAborted();
@@ -107,7 +125,7 @@ class DuckDbFeatureBatch implements FeatureBatch {
     connection: DuckDBConnection,
     queue: readonly Digest[],
     featureSet: FeatureSet,
-    target: Map<Digest, FeatureRow[]>,
+    { rows, onLateSamples }: { readonly rows: Map<Digest, FeatureRow[]> } & Pick<BatchOptions, 'onLateSamples'>,
   ): Promise<number> {
     this.#tables += 1;
     const table = await SampleTable.create(connection, featureSet, `samples_${this.#tables}`);
@@ -125,7 +143,14 @@ class DuckDbFeatureBatch implements FeatureBatch {
       checkValues(featureSet, result.currentRowCount);
       for (const row of result.getRowObjectsJS()) {
         const digest = queue[Number(row['recording'])];
-        if (digest !== undefined) target.get(digest)?.push(toFeatureRow(row, featureSet));
+        if (digest !== undefined) rows.get(digest)?.push(toFeatureRow(row, featureSet));
+      }
+      if (onLateSamples !== undefined) {
+        const late = await connection.runAndReadAll(lateSamplesSql(featureSet, table.name));
+        for (const row of late.getRowObjectsJS()) {
+          const digest = queue[Number(row['recording'])];
+          if (digest !== undefined) onLateSamples(digest, Number(row['late']));
+        }
       }
       return taken;
     } finally {
@@ -138,7 +163,7 @@ class DuckDbFeatureBatch implements FeatureBatch {
       return await table.append(number, await this.#openMessages(digest));
     } catch (thrown) {
       const failure = FleetError.from(thrown);
-      throw new FleetError(failure.code, `recording ${digest}: ${failure.message}`, {
+      throw new FleetError(failure.code, digest === '' ? failure.message : `recording ${digest}: ${failure.message}`, {
         cause: thrown,
         details: { recording: digest },
       });

@@ -1,11 +1,11 @@
-/** /v1/feature-sets: propose, validate, activate and deprecate a feature set, list them, and show one with what uses it. */
-import { FleetError } from '@fleetloop/schemas';
+/** /v1/feature-sets: propose, validate, activate and deprecate a feature set, list them, and show one with what uses it; /v1/feature-validations. */
+import { FleetError, parseDigest } from '@fleetloop/schemas';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { clientGone } from '../api/client-gone.ts';
 import { actorOf, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { projectionFor } from '../projection/as-of.ts';
+import { registerControls } from '../workflow/work-controls.ts';
 import {
   findRegistered,
   listFeatureSets,
@@ -14,7 +14,7 @@ import {
 } from './feature-registry.ts';
 import { activateFeatureSet, deprecateFeatureSet, proposeFeatureSet } from './feature-steps.ts';
 import { usedBy } from './used-by.ts';
-import { VALIDATION_RECORDINGS_MAX, validateFeatureSet } from './validate-feature-set.ts';
+import { startValidation, VALIDATION_ID, VALIDATION_RECORDINGS_MAX } from './validate-feature-set.ts';
 
 const reason = z.string().min(1).max(4_000);
 const ProposeBody = z.strictObject({ document: z.unknown(), reason: reason.optional() });
@@ -28,7 +28,9 @@ const ListQuery = z.object({ name: z.string().max(64).optional() });
 const Path = z.object({ name: z.string().max(64), version: z.coerce.number().int().min(1) });
 const Reference = z.object({ reference: z.string().min(1).max(128) });
 
-export type FeatureSetContext = Pick<ControlPlane, 'ledger' | 'projection' | 'blobs' | 'config'>;
+const ValidationPath = z.object({ id: z.string().regex(VALIDATION_ID) });
+
+export type FeatureSetContext = Pick<ControlPlane, 'ledger' | 'projection' | 'blobs' | 'temporal' | 'config'>;
 
 export function registerFeatureRoutes(app: FastifyInstance, context: FeatureSetContext): void {
   app.get('/v1/feature-sets', async (request) => {
@@ -47,6 +49,7 @@ export function registerFeatureRoutes(app: FastifyInstance, context: FeatureSetC
     return { ...outline(found), steps: found.steps, usedBy: await usedBy(view, found) };
   });
   registerStepRoutes(app, context);
+  registerValidationRoutes(app, context);
 }
 
 function registerStepRoutes(app: FastifyInstance, context: FeatureSetContext): void {
@@ -57,14 +60,10 @@ function registerStepRoutes(app: FastifyInstance, context: FeatureSetContext): v
     return reply.code(isNew ? 201 : 200).send({ digest, name: featureSet.name, version: featureSet.version });
   });
   app.post('/v1/feature-sets/:name/:version/validate', async (request, reply) => {
-    const asked = {
-      ...parseRequest(Path, request.params, 'path'),
-      ...parseRequest(ValidateBody, request.body),
-      actor: actorOf(request),
-      actors: Object.values(context.config.tokens),
-      today: new Date().toISOString().slice(0, 'YYYY-MM-DD'.length),
-    };
-    return standing(await validateFeatureSet(asked, context, clientGone(reply)));
+    const id = parseRequest(Path, request.params, 'path');
+    const asked = { ...id, ...parseRequest(ValidateBody, request.body), actor: actorOf(request) };
+    const validationId = await startValidation(asked, context);
+    return reply.code(202).send({ validationId, workflowId: validationId });
   });
   app.post('/v1/feature-sets/:name/:version/activate', async (request) => {
     const id = parseRequest(Path, request.params, 'path');
@@ -76,6 +75,22 @@ function registerStepRoutes(app: FastifyInstance, context: FeatureSetContext): v
     const { reason: why, successor } = parseRequest(DeprecateBody, request.body);
     return standing(await deprecateFeatureSet({ ...id, reason: why, successor, actor: actorOf(request) }, context));
   });
+}
+
+function registerValidationRoutes(app: FastifyInstance, { projection, blobs, temporal }: FeatureSetContext): void {
+  app.get('/v1/feature-validations/:id', async (request) => {
+    const { id } = parseRequest(ValidationPath, request.params, 'path');
+    const facts = await (await projectionFor(projection, request.query)).facts('feature_set.validated', {
+      every: true,
+    });
+    const fact = facts.find(({ body }) => body.validationId === id);
+    if (fact === undefined) throw new FleetError('NOT_FOUND', `${id} has validated nothing: ask /v1/workflows/${id}`);
+    const { at, actor, reason, body } = fact;
+    const report = await blobs.get(parseDigest(body.report));
+    const result = JSON.parse(Buffer.from(report).toString('utf8')) as unknown;
+    return { at, actor, reason: reason ?? null, ...body, result };
+  });
+  registerControls(app, temporal, { route: '/v1/feature-validations', id: VALIDATION_ID });
 }
 
 /** What a listing says; `actor` is who proposed it. */

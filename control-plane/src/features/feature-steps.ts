@@ -96,7 +96,7 @@ export async function deprecateFeatureSet(
 export async function takeStep(
   id: FeatureSetId,
   stores: FactStores,
-  decide: (current: RegisteredFeatureSet) => NewFact | undefined,
+  decide: (current: RegisteredFeatureSet) => NewFact | undefined | Promise<NewFact | undefined>,
 ): Promise<RegisteredFeatureSet> {
   await appendStep(stores, keyOf(id), async () => decide(await readFeatureSetVersion(stores.projection, id)));
   return readFeatureSetVersion(stores.projection, id);

@@ -1,9 +1,11 @@
 /** `fleetloop feature list | show | propose | validate | activate | deprecate`: the life of feature sets, over the API. */
 import { FleetError } from '@fleetloop/schemas';
+import type { ValidationOutcome } from '@fleetloop/workflows';
 import { Command } from 'commander';
 import type { FleetIo, JsonOption } from '../api/fleet-io.ts';
 import { renderTable } from '../api/text-table.ts';
 import type { FeatureSetStepTaken, RegisteredFeatureSet } from './feature-registry.ts';
+import { followWorkflow } from './follow-workflow.ts';
 import type { UsedBy } from './used-by.ts';
 
 type Outline = Omit<RegisteredFeatureSet, 'steps' | 'proposer'> & { readonly actor: string };
@@ -18,7 +20,12 @@ const AS_OF = ['--as-of <point>', 'as it was at a ledger sequence or an RFC 3339
 const REASON = ['--reason <text>', 'why, for whoever reads the ledger'] as const;
 const JSON_FLAG = ['--json', 'print the answer as JSON'] as const;
 
-export function registryCommands(io: FleetIo): readonly Command[] {
+export type RegistryIo = FleetIo & {
+  readonly progress: (line: string) => void;
+  readonly interruption: () => AbortSignal;
+};
+
+export function registryCommands(io: RegistryIo): readonly Command[] {
   return [
     listCommand(io),
     showCommand(io),
@@ -82,19 +89,19 @@ function proposeCommand(io: FleetIo): Command {
     });
 }
 
-function validateCommand(io: FleetIo): Command {
+function validateCommand(io: RegistryIo): Command {
   return new Command('validate')
     .description('have both engines compute recordings and record that they agree; never by whoever proposed it')
     .argument('<reference>', 'NAME@VERSION')
     .requiredOption('--recording <digest...>', 'recordings of the catalogue')
     .requiredOption(...REASON)
     .option(...JSON_FLAG)
+    .addHelpText(
+      'after',
+      '\nThe control plane compares the recordings part by part; Ctrl-C cancels it, and nothing is recorded.',
+    )
     .action(async (reference: string, options: ReasonOption & { readonly recording: readonly string[] }) =>
-      takeStep(io, reference, {
-        step: 'validate',
-        body: { recordings: options.recording, reason: options.reason },
-        ...options,
-      }),
+      validate(io, reference, options),
     );
 }
 
@@ -125,6 +132,29 @@ function deprecateCommand(io: FleetIo): Command {
     );
 }
 
+async function validate(
+  io: RegistryIo,
+  reference: string,
+  { recording, reason, json }: ReasonOption & { readonly recording: readonly string[] },
+): Promise<void> {
+  const { name, version } = parseReference(reference);
+  const client = await io.client();
+  const asked = { recordings: recording, reason };
+  const path = `/v1/feature-sets/${name}/${version}`;
+  const { validationId } = await client.post<{ validationId: string }>(`${path}/validate`, asked);
+  io.progress(`started ${validationId}`);
+  const { report } = await followWorkflow<ValidationOutcome>(
+    client,
+    { workflowId: validationId, route: `/v1/feature-validations/${validationId}` },
+    { progress: io.progress, signal: io.interruption(), atInterruption: 'cancel' },
+  );
+  const { digest, state, steps } = await client.get<Shown>(path);
+  const step = steps.findLast(({ evidence }) => evidence[0] === report);
+  if (step === undefined)
+    throw new FleetError('INTERNAL_UNEXPECTED', `${reference} has no step with the report ${report}`);
+  printStanding(io, { name, version, digest, state, step }, json);
+}
+
 async function takeStep(
   io: FleetIo,
   reference: string,
@@ -132,8 +162,11 @@ async function takeStep(
 ): Promise<void> {
   const { name, version } = parseReference(reference);
   const client = await io.client();
-  const standing = await client.post<Standing>(`/v1/feature-sets/${name}/${version}/${step}`, body);
-  const { state, step: taken } = standing;
+  printStanding(io, await client.post<Standing>(`/v1/feature-sets/${name}/${version}/${step}`, body), json);
+}
+
+function printStanding(io: FleetIo, standing: Standing, json: true | undefined): void {
+  const { name, version, state, step: taken } = standing;
   const evidence = taken.evidence[0] ?? standing.digest;
   io.print(
     json === true

@@ -8,6 +8,7 @@ import {
 } from '@fleetloop/schemas';
 import { bindChannel, type ChannelBinding, SAMPLE_ABS_MAX } from '@fleetloop/schemas/features';
 import { BIGINT, DOUBLE, type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, INTEGER } from '@duckdb/node-api';
+import { refuseMissingInputs } from './missing-inputs.ts';
 import { signalColumn } from './series-plan.ts';
 import { SAMPLES_COLUMNS } from './window-sql.ts';
 
@@ -66,15 +67,7 @@ export class SampleTable {
       this.#row([recording, ordinal, message.logTimeNs, watermarkNs], message, binding);
       ordinal += 1;
     }
-    const missing = this.#featureSet.signals.filter(
-      (signal, index) => topics[index] === undefined && signal.fill?.kind !== 'constant',
-    );
-    if (missing.length > 0) {
-      throw new FleetError(
-        'FEATURE_INPUT_MISSING',
-        `the recording has no ${missing.map((signal) => signal.path).join(', ')}, which ${this.#featureSet.name} needs: leave it out of the selection`,
-      );
-    }
+    refuseMissingInputs(this.#featureSet, (index) => topics[index] !== undefined);
     return ordinal;
   }
 

@@ -1,4 +1,4 @@
-/** Why: what evaluating skew touches: telemetry, the catalogue, recordings, tallies and reports in the blob store, one fact. */
+/** Why: what evaluating skew touches: telemetry, the catalogue, recordings, samples, tallies and reports in the blob store, one fact. */
 import { canonicalJson, type Digest, type FactBody, FleetError, type JsonValue, parseDigest } from '@fleetloop/schemas';
 import type { FeatureActivities, SkewOutcome, SkewPlan } from '@fleetloop/workflows';
 import type { FeatureRow, InferenceWindow } from '../ports.ts';
@@ -9,6 +9,13 @@ import { findRegistered, type RegisteredFeatureSet } from './feature-registry.ts
 import { nameOf } from './feature-steps.ts';
 import { Coverage, type CoveringRecording, windowKey } from './skew-coverage.ts';
 import { reportSkew, type SkewReport } from './skew-report.ts';
+import {
+  countSamples,
+  partsOfSamples,
+  type SamplesPart,
+  SKEW_SAMPLE_BYTES_MAX,
+  SKEW_SAMPLES_MAX,
+} from './skew-samples.ts';
 import { addTallies, type LoggedVector, SkewCounter, type SkewTally } from './skew-tally.ts';
 
 /** Reported windows of one evaluation, the newest ones. */
@@ -17,7 +24,12 @@ export const SKEW_WINDOWS_MAX = 200_000;
 const WINDOWS_PER_PART = 4_000;
 const NAMED_MAX = 64;
 
-export type SkewContext = Pick<ControlPlane, 'ledger' | 'projection' | 'blobs' | 'features' | 'telemetry'>;
+export type SkewContext = Pick<
+  ControlPlane,
+  'ledger' | 'projection' | 'blobs' | 'features' | 'telemetry' | 'sampledVectors'
+>;
+/** What one part holds: windows with the recordings that cover them, or samples. */
+type SkewPart = { readonly covered: readonly CoveredWindows[] } | { readonly samples: SamplesPart };
 /** One recording with the reported windows that it covers; numbers of ns as text, missing values as null. */
 type CoveredWindows = {
   readonly recording: string;
@@ -35,30 +47,38 @@ type CoveredWindows = {
 
 export const planSkew =
   (context: SkewContext): Live<FeatureActivities['planSkew']> =>
-  async ({ featureSet: reference, vehicles, sinceMs }, signal) => {
+  async ({ featureSet: reference, vehicles, sinceMs, on }, signal) => {
     const set = await findRegistered(context.projection, reference);
-    const windows = await reportedWindows(context, set, { vehicles, sinceMs });
+    const asked = { vehicles, sinceMs };
+    const windows = await reportedWindows(context, set, asked);
+    const limits = { countMax: SKEW_SAMPLES_MAX, bytesMax: SKEW_SAMPLE_BYTES_MAX };
+    const samples = await context.sampledVectors.select({ featureSet: set.digest, ...asked, ...limits });
+    if (windows.length + samples.length === 0) throw nothingReported(set, asked);
     signal.throwIfAborted();
     const coverage = new Coverage(
       set.featureSet,
       await recordingsOf(context, new Set(windows.map(({ vehicle }) => vehicle))),
     );
-    const date = new Date().toISOString().slice(0, 'YYYY-MM-DD'.length);
+    const date = on ?? new Date().toISOString().slice(0, 'YYYY-MM-DD'.length);
     const rest = new SkewCounter(set.featureSet, date);
     const covered = new Map<CoveringRecording, LoggedVector[]>();
+    const source = 'recording';
     for (const window of windows) {
       const recording = coverage.find(window);
-      if (window.values.length !== set.featureSet.features.length) rest.add(window, { kind: 'malformed' });
-      else if (recording === undefined) rest.add(window, { kind: 'uncovered' });
+      if (window.values.length !== set.featureSet.features.length) rest.add(window, { source, kind: 'malformed' });
+      else if (recording === undefined) rest.add(window, { source, kind: 'uncovered' });
       else if (covered.get(recording)?.push(window) === undefined) covered.set(recording, [window]);
     }
     const parts: Digest[] = [];
-    for (const part of partsOfWindows(covered)) parts.push(await store(context, part as unknown as JsonValue));
+    const keep = async (part: SkewPart): Promise<void> =>
+      void parts.push(await store(context, part as unknown as JsonValue));
+    for (const part of partsOfWindows(covered)) await keep({ covered: part });
+    for (const part of partsOfSamples(samples)) await keep({ samples: part });
     const plan = {
       featureSet: set.digest,
       parts,
       rest: await store(context, rest.tally() as unknown as JsonValue),
-      windows: windows.length,
+      windows: windows.length + samples.length,
       date,
     };
     return plan satisfies SkewPlan;
@@ -66,29 +86,50 @@ export const planSkew =
 
 export const tallySkew =
   (context: SkewContext): Live<FeatureActivities['tallySkew']> =>
-  async ({ featureSet: digest, part, date }, signal) => {
+  async ({ featureSet: digest, part: name, date }, signal) => {
     const { featureSet } = await findRegistered(context.projection, digest);
-    const covered = (await read(context, part)) as readonly CoveredWindows[];
+    const part = (await read(context, name)) as SkewPart;
     const counter = new SkewCounter(featureSet, date);
-    let windows = 0;
-    for (const { recording, firmware, windows: logged } of covered) {
-      signal.throwIfAborted();
-      const rows = new Map<string, FeatureRow>();
-      for (const row of await computed(context, { recording, featureSet, signal })) rows.set(windowKey(row), row);
-      for (const each of logged) {
-        const vector = fromPlain(each);
-        const row = rows.get(windowKey(vector));
-        counter.add(
-          vector,
-          row === undefined
-            ? { kind: 'unmatched', firmware }
-            : { kind: 'compared', firmware, recording, recomputed: row.values },
-        );
-      }
-      windows += logged.length;
-    }
+    const windows =
+      'samples' in part
+        ? await countSamples(counter, part.samples, { featureSet, signal })
+        : await countCovered(context, counter, { covered: part.covered, featureSet, signal });
     return { tally: await store(context, counter.tally() as unknown as JsonValue), windows };
   };
+
+async function countCovered(
+  context: SkewContext,
+  counter: SkewCounter,
+  {
+    covered,
+    featureSet,
+    signal,
+  }: {
+    readonly covered: readonly CoveredWindows[];
+    readonly featureSet: RegisteredFeatureSet['featureSet'];
+    readonly signal: AbortSignal;
+  },
+): Promise<number> {
+  const source = 'recording';
+  let windows = 0;
+  for (const { recording, firmware, windows: logged } of covered) {
+    signal.throwIfAborted();
+    const rows = new Map<string, FeatureRow>();
+    for (const row of await computed(context, { recording, featureSet, signal })) rows.set(windowKey(row), row);
+    for (const each of logged) {
+      const vector = fromPlain(each);
+      const row = rows.get(windowKey(vector));
+      counter.add(
+        vector,
+        row === undefined
+          ? { source, kind: 'unmatched', firmware }
+          : { source, kind: 'compared', firmware, evidence: recording, recomputed: row.values },
+      );
+    }
+    windows += logged.length;
+  }
+  return windows;
+}
 
 export const judgeSkew =
   (context: SkewContext): Live<FeatureActivities['judgeSkew']> =>
@@ -113,11 +154,13 @@ export const judgeSkew =
     } satisfies SkewOutcome;
   };
 
-/** What vehicles reported with any bundle of the feature set. @throws FleetError FEATURE_SKEW */
+type Asked = { readonly vehicles: readonly string[]; readonly sinceMs: number | null };
+
+/** What vehicles reported with any bundle of the feature set. */
 async function reportedWindows(
   { projection, telemetry }: SkewContext,
-  { digest, name, version }: RegisteredFeatureSet,
-  { vehicles, sinceMs }: { readonly vehicles: readonly string[]; readonly sinceMs: number | null },
+  { digest }: RegisteredFeatureSet,
+  { vehicles, sinceMs }: Asked,
 ): Promise<readonly LoggedVector[]> {
   const rows = await projection.query('SELECT DISTINCT bundle FROM bundles WHERE feature_set = $digest', { digest });
   const windows = await telemetry.history({
@@ -126,10 +169,14 @@ async function reportedWindows(
     ...(vehicles.length === 0 ? {} : { vehicles }),
     ...(sinceMs === null ? {} : { sinceMs }),
   });
-  if (windows.length > 0) return windows.map(toLogged);
-  throw new FleetError(
+  return windows.map(toLogged);
+}
+
+function nothingReported({ name, version }: RegisteredFeatureSet, { sinceMs }: Asked): FleetError {
+  const since = sinceMs === null ? '' : ` since ${new Date(sinceMs).toISOString()}`;
+  return new FleetError(
     'FEATURE_SKEW',
-    `no vehicle asked for has reported a vector of ${name}@${version}${sinceMs === null ? '' : ` since ${new Date(sinceMs).toISOString()}`}: ${rows.length} bundles use it`,
+    `no vehicle asked for has reported or sampled a vector of ${name}@${version}${since}: look whether one runs a bundle with it`,
   );
 }
 

@@ -15,6 +15,7 @@ type SkewOptions = {
   readonly set: string;
   readonly vehicle?: readonly string[];
   readonly since?: string;
+  readonly on?: string;
   readonly vectors?: string;
   readonly recording?: readonly string[];
   readonly mapping?: string;
@@ -23,10 +24,13 @@ type SkewOptions = {
 
 export function featureSkewCommand(io: SkewIo): Command {
   return new Command('skew')
-    .description('recompute what vehicles reported from their recordings, and say which features differ where')
+    .description(
+      'recompute what vehicles reported, from their recordings and sampled inputs, and say which features differ where',
+    )
     .requiredOption('--set <reference>', 'NAME, NAME@VERSION or a digest; with --vectors the file of the feature set')
     .option('--vehicle <id...>', 'only these vehicles')
     .option('--since <time>', 'only what was received from then on (RFC 3339)')
+    .option('--on <date>', 'the day on which declared divergences are to hold (YYYY-MM-DD); today without it')
     .option('--vectors <file>', 'Parquet of reported vectors: compares here, without any server')
     .option('--recording <file...>', 'with --vectors: the recordings to recompute from')
     .option('--mapping <file>', 'with --recording: what columns or fields mean; not needed for MCAP, ULog and candump')
@@ -42,7 +46,7 @@ export function featureSkewCommand(io: SkewIo): Command {
 }
 
 async function skewHere(io: SkewIo, vectors: string, options: SkewOptions): Promise<SkewReport> {
-  const { set, recording, vehicle, since } = options;
+  const { set, recording, vehicle, since, on } = options;
   if (recording === undefined)
     throw new FleetError('REQUEST_INVALID', '--vectors needs the recordings to recompute from: --recording');
   if (vehicle !== undefined || since !== undefined)
@@ -56,17 +60,18 @@ async function skewHere(io: SkewIo, vectors: string, options: SkewOptions): Prom
     recordings: recording,
     sourceFiles: io.sourceFiles,
     mapping: await readMapping(io, options.mapping),
-    date: io.today(),
+    date: on === undefined ? io.today() : parseDay(on),
     signal: io.interruption(),
     onProgress: io.progress,
   });
 }
 
-async function skewOnServer(io: SkewIo, { set, vehicle, since, recording }: SkewOptions): Promise<SkewReport> {
+async function skewOnServer(io: SkewIo, options: SkewOptions): Promise<SkewReport> {
+  const { set, vehicle, since, on, recording } = options;
   if (recording !== undefined)
     throw new FleetError('REQUEST_INVALID', '--recording needs --vectors: the control plane has its own');
   const client = await io.client();
-  const asked = { featureSet: set, vehicles: vehicle ?? [], since: since ?? null };
+  const asked = { featureSet: set, vehicles: vehicle ?? [], since: since ?? null, on: on ?? null };
   const { evaluationId } = await client.post<{ evaluationId: string }>('/v1/skew-evaluations', asked);
   const route = `/v1/skew-evaluations/${evaluationId}`;
   io.progress(`started ${evaluationId}`);
@@ -78,8 +83,14 @@ async function skewOnServer(io: SkewIo, { set, vehicle, since, recording }: Skew
   return (await client.get<{ readonly result: SkewReport }>(route)).result;
 }
 
+/** @throws FleetError REQUEST_INVALID */
+function parseDay(text: string): string {
+  if (/^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+  throw new FleetError('REQUEST_INVALID', `--on ${text} is not a day: write YYYY-MM-DD`);
+}
+
 function describe({ featureSet, verdict, windows, features, groups, differs }: SkewReport): string {
-  const { logged, compared, uncovered, unmatched, malformed, outside } = windows;
+  const { logged, compared, uncovered, unmatched, malformed, outside, withheld, incomparable, enginesApart } = windows;
   const rows = features.map(({ divergence, ...feature }) => ({
     ...feature,
     worstAbsolute: feature.worstAbsolute.toExponential(2),
@@ -103,6 +114,11 @@ function describe({ featureSet, verdict, windows, features, groups, differs }: S
   return [
     `${featureSet.name}@${featureSet.version} ${verdict}: ${logged} windows reported, ${compared} compared, ${outside} outside tolerance`,
     `${uncovered} without a recording, ${unmatched} that the batch engine does not give, ${malformed} malformed`,
+    ...(groups.some(({ by, value }) => by === 'source' && value === 'sample')
+      ? [
+          `of the sampled ones ${withheld} not sent for want of room, ${incomparable} not comparable, ${enginesApart} on which our two engines differ`,
+        ]
+      : []),
     renderTable(rows, columns),
     renderTable(parts, ['by', 'value', 'logged', 'compared', 'uncovered', 'unmatched', 'outside', 'verdict']),
     ...differs

@@ -80,11 +80,12 @@ async function recompute(file: string, { featureSet, sourceFiles, mapping, signa
 }
 
 function outcomeOf(featureSet: FeatureSet, vector: LoggedVector, recomputed: Recomputed | undefined): SkewWindow {
-  if (vector.values.length !== featureSet.features.length) return { kind: 'malformed' };
-  if (recomputed === undefined) return { kind: 'uncovered' };
+  const source = 'recording';
+  if (vector.values.length !== featureSet.features.length) return { source, kind: 'malformed' };
+  if (recomputed === undefined) return { source, kind: 'uncovered' };
   const row = recomputed.rows.get(windowKey(vector));
-  if (row === undefined) return { kind: 'unmatched', firmware: '' };
-  return { kind: 'compared', firmware: '', recording: recomputed.span.recording, recomputed: row.values };
+  if (row === undefined) return { source, kind: 'unmatched' };
+  return { source, kind: 'compared', evidence: recomputed.span.recording, recomputed: row.values };
 }
 
 /** Both forms of a table of vectors: one list for each window, or a column for each feature as `feature compute` writes it. */

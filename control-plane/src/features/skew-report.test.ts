@@ -44,9 +44,10 @@ const vector = (changed: Partial<LoggedVector> = {}): LoggedVector => ({
   ...changed,
 });
 const compared = (recomputed: readonly number[], firmware = '1.4.0'): SkewWindow => ({
+  source: 'recording',
   kind: 'compared',
   firmware,
-  recording: 'sha256:r',
+  evidence: 'sha256:r',
   recomputed,
 });
 
@@ -63,7 +64,7 @@ describe('a report of skew', () => {
   it('passes when every compared window is within tolerance, and counts those without a recording', () => {
     const report = reportOf([
       [vector(), compared([10.005, 2])],
-      [vector(), { kind: 'uncovered' }],
+      [vector(), { source: 'recording', kind: 'uncovered' }],
     ]);
     expect(report.verdict).toBe('passed');
     expect(report.windows).toMatchObject({ logged: 2, compared: 1, uncovered: 1, outside: 0 });
@@ -84,6 +85,7 @@ describe('a report of skew', () => {
       'variant:int8',
       'vehicle:v2',
       'all',
+      'source:recording',
     ]);
     expect(report.differs[0]).toMatchObject({ feature: 'speed_mean', transform: 'mean', shareOutside: 1 });
     expect(report.features[0]).toMatchObject({
@@ -93,6 +95,48 @@ describe('a report of skew', () => {
       worst: { vehicle: 'v2', logged: 98.1, recomputed: 10, windowStartNs: '5000000000' },
     });
     expect(report.groups.find(({ value }) => value === 'v1')?.verdict).toBe('passed');
+  });
+
+  it('tells apart what recordings and what sampled inputs say, and names the engine that sampled', () => {
+    const sampled: SkewWindow = {
+      source: 'sample',
+      kind: 'compared',
+      firmware: '1.4.0',
+      engine: 3,
+      evidence: 'sha256:s',
+      recomputed: [12, 2],
+      streamed: [12, 2],
+    };
+    const report = reportOf([
+      [vector(), compared([10, 2])],
+      [vector(), sampled],
+    ]);
+    const verdictOf = (by: string, value: string): string | undefined =>
+      report.groups.find((group) => group.by === by && group.value === value)?.verdict;
+    expect([verdictOf('source', 'recording'), verdictOf('source', 'sample')]).toEqual(['passed', 'failed']);
+    expect(verdictOf('engine', '3')).toBe('failed');
+    expect(report.windows).toMatchObject({ logged: 2, compared: 2, outside: 1, enginesApart: 0 });
+    expect(report.features[0]?.worst).toMatchObject({ source: 'sample', evidence: 'sha256:s' });
+  });
+
+  it('says when the two engines of the cloud differ, which is not the vehicle’s fault', () => {
+    const streamed = (...values: readonly number[]): SkewWindow =>
+      ({ ...compared([10, 2]), source: 'sample', streamed: values }) as SkewWindow;
+    expect(reportOf([[vector(), streamed(10.005, 2)]]).windows.enginesApart).toBe(0);
+    expect(reportOf([[vector(), streamed(10.02, 2)]]).windows.enginesApart).toBe(1);
+    expect(reportOf([[vector(), streamed(Number.NaN, 2)]]).windows.enginesApart).toBe(1);
+  });
+
+  it('counts what vehicles sampled and did not send, as neither passed nor failed', () => {
+    const counter = new SkewCounter(featureSet, DATE);
+    const window: SkewWindow = { ...compared([10, 2]), source: 'sample' };
+    counter.add(vector(), window);
+    counter.addUnsent(vector(), window, { withheld: 3, incomparable: 2 });
+    counter.addUnsent(vector({ vehicle: 'v2' }), window, { withheld: 0, incomparable: 1 });
+    const report = reportSkew(featureSet, 'sha256:s', { tally: counter.tally(), date: DATE });
+    expect(report.windows).toMatchObject({ logged: 7, compared: 1, withheld: 3, incomparable: 3, outside: 0 });
+    expect(report.verdict).toBe('passed');
+    expect(report.groups.find(({ value }) => value === 'v2')?.verdict).toBe('inconclusive');
   });
 
   it('takes a difference that its owner has declared, and counts it', () => {
@@ -125,10 +169,10 @@ describe('a report of skew', () => {
 
   it('is inconclusive when nothing was compared, or when the batch engine does not know a covered window', () => {
     expect(reportOf([]).verdict).toBe('inconclusive');
-    expect(reportOf([[vector(), { kind: 'uncovered' }]]).verdict).toBe('inconclusive');
+    expect(reportOf([[vector(), { source: 'recording', kind: 'uncovered' }]]).verdict).toBe('inconclusive');
     const unmatched = reportOf([
       [vector(), compared([10, 2])],
-      [vector(), { kind: 'unmatched', firmware: '1.4.0' }],
+      [vector(), { source: 'recording', kind: 'unmatched', firmware: '1.4.0' }],
     ]);
     expect(unmatched.verdict).toBe('inconclusive');
   });

@@ -26,7 +26,7 @@ export type DeclaredDivergence = {
 };
 
 export type SkewGroup = {
-  /** `all`, `vehicle`, `firmware`, `hardwareRevision` or `variant`. */
+  /** `all`, `source`, `vehicle`, `firmware`, `engine`, `hardwareRevision` or `variant`. */
   readonly by: string;
   readonly value: string;
   readonly windows: SkewCounts;
@@ -47,7 +47,7 @@ export type SkewReport = {
   readonly verdict: SkewVerdict;
   readonly windows: SkewCounts;
   readonly features: readonly FeatureSkew[];
-  /** Vehicles, firmwares, hardware revisions and variants. */
+  /** Sources, vehicles, firmwares, engines, hardware revisions and variants. */
   readonly groups: readonly SkewGroup[];
   /** Who differs in what, the largest share first. */
   readonly differs: readonly {
@@ -60,7 +60,7 @@ export type SkewReport = {
 
 /**
  * Passed: at least one window was compared and all are within tolerance. Failed: one is not. Otherwise inconclusive, as is a group with
- * windows that the batch engine cannot confirm (unmatched or malformed).
+ * windows that the batch engine cannot confirm (unmatched or malformed). What was not sent, or cannot be compared, is neither.
  */
 export function reportSkew(
   featureSet: FeatureSet,

@@ -20,18 +20,37 @@ export type LoggedVector = {
   readonly values: readonly number[];
 };
 
-/** What became of one reported window. `malformed`: it has another number of values than the set has features. */
-export type SkewWindow =
-  | { readonly kind: 'uncovered' | 'malformed' }
-  | { readonly kind: 'unmatched'; readonly firmware: string }
+/**
+ * What a vector was recomputed from. A recording shows what capture did to the inputs, too; the sampled inputs are those that the engine
+ * had, so that what differs is the engine's.
+ */
+export type SkewSource = 'recording' | 'sample';
+
+/** What became of one vector. `malformed`: it has another number of values than the set has features. */
+export type SkewWindow = {
+  readonly source: SkewSource;
+  /** Undefined where nothing tells. */
+  readonly firmware?: string;
+  /** Version of the vehicle's engine, where it tells. */
+  readonly engine?: number;
+} & (
+  | { readonly kind: 'uncovered' | 'malformed' | 'unmatched' }
   | {
       readonly kind: 'compared';
-      readonly firmware: string;
-      readonly recording: string;
+      /** Digest of the recording, or of the sample. */
+      readonly evidence: string;
+      /** By the batch engine. */
       readonly recomputed: readonly number[];
-    };
+      /** By this version's streaming engine. */
+      readonly streamed?: readonly number[];
+    }
+);
+
+/** Vectors that a vehicle chose and sent without inputs: for want of room, or because their inputs alone would give another window. */
+export type UnsentSamples = { readonly withheld: number; readonly incomparable: number };
 
 export type SkewCounts = {
+  /** Vectors by each source: one that is both sampled and recorded counts twice. */
   readonly logged: number;
   readonly compared: number;
   /** No recording has all samples that the window was computed from. */
@@ -41,6 +60,12 @@ export type SkewCounts = {
   readonly malformed: number;
   /** Compared windows with at least one feature outside its tolerance. */
   readonly outside: number;
+  /** Sampled and not sent: over the vehicle's budget, too large, redacted, or lost. */
+  readonly withheld: number;
+  /** Sampled, but its inputs alone would give another window. */
+  readonly incomparable: number;
+  /** Compared windows on which this version's two engines differ by more than the tolerance: the fault is not the vehicle's. */
+  readonly enginesApart: number;
 };
 
 export type FeatureSkewTally = {
@@ -58,17 +83,29 @@ export type FeatureSkewTally = {
 /** Where the difference is largest; null stands for a missing value. */
 export type SkewedWindow = {
   readonly vehicle: string;
-  readonly recording: string;
+  readonly source: SkewSource;
+  /** Digest of the recording, or of the sample. */
+  readonly evidence: string;
   readonly windowStartNs: string;
   readonly logged: number | null;
   readonly recomputed: number | null;
 };
 
 export type GroupTally = { readonly counts: SkewCounts; readonly features: readonly FeatureSkewTally[] };
-/** By group: `all`, or `vehicle:<id>`, `firmware:<version>`, `hardwareRevision:<revision>`, `variant:<name>`. */
+/** By group: `all`, or `source:<source>`, `vehicle:<id>`, `firmware:<version>`, `engine:<version>`, `hardwareRevision:<revision>`, `variant:<name>`. */
 export type SkewTally = { readonly groups: Readonly<Record<string, GroupTally>> };
 
-export const NO_COUNTS: SkewCounts = { logged: 0, compared: 0, uncovered: 0, unmatched: 0, malformed: 0, outside: 0 };
+export const NO_COUNTS: SkewCounts = {
+  logged: 0,
+  compared: 0,
+  uncovered: 0,
+  unmatched: 0,
+  malformed: 0,
+  outside: 0,
+  withheld: 0,
+  incomparable: 0,
+  enginesApart: 0,
+};
 const NO_FEATURE: FeatureSkewTally = {
   compared: 0,
   outside: 0,
@@ -92,8 +129,19 @@ export class SkewCounter {
 
   /** @throws FleetError FEATURE_LIMIT for too many different vehicles, firmwares and so on */
   add(logged: LoggedVector, window: SkewWindow): void {
-    const one = this.#one(logged, window);
-    for (const group of groupsOf(logged, window)) {
+    this.#addTo(groupsOf(logged, window), this.#one(logged, window));
+  }
+
+  /** Counts what a vehicle says that it has not sent. */
+  addUnsent(logged: LoggedVector, window: SkewWindow, unsent: UnsentSamples): void {
+    const total = unsent.withheld + unsent.incomparable;
+    if (total === 0) return;
+    const features = this.#featureSet.features.map(() => NO_FEATURE);
+    this.#addTo(groupsOf(logged, window), { counts: { ...NO_COUNTS, ...unsent, logged: total }, features });
+  }
+
+  #addTo(groups: readonly string[], one: GroupTally): void {
+    for (const group of groups) {
       const former = this.#groups.get(group);
       if (former === undefined && this.#groups.size === SKEW_GROUPS_MAX)
         throw new FleetError(
@@ -115,13 +163,25 @@ export class SkewCounter {
     }
     const features = this.#featureSet.features.map((_, index) => this.#feature(index, logged, window));
     const outside = features.some((feature) => feature.outside > 0) ? 1 : 0;
-    return { counts: { ...NO_COUNTS, logged: 1, compared: 1, outside }, features };
+    const enginesApart = this.#areApart(window) ? 1 : 0;
+    return { counts: { ...NO_COUNTS, logged: 1, compared: 1, outside, enginesApart }, features };
+  }
+
+  #areApart({ recomputed, streamed }: Extract<SkewWindow, { readonly kind: 'compared' }>): boolean {
+    const { absolute, relative } = this.#featureSet.tolerance;
+    return (
+      streamed?.some((value, index) => {
+        const other = recomputed[index] ?? Number.NaN;
+        if (Number.isNaN(value) || Number.isNaN(other)) return Number.isNaN(value) !== Number.isNaN(other);
+        return Math.abs(value - other) > absolute + relative * Math.abs(other);
+      }) ?? false
+    );
   }
 
   #feature(
     index: number,
     { vehicle, windowStartNs, values }: LoggedVector,
-    { recording, recomputed: all }: Extract<SkewWindow, { readonly kind: 'compared' }>,
+    { source, evidence, recomputed: all }: Extract<SkewWindow, { readonly kind: 'compared' }>,
   ): FeatureSkewTally {
     const logged = values[index] ?? Number.NaN;
     const recomputed = all[index] ?? Number.NaN;
@@ -130,7 +190,8 @@ export class SkewCounter {
     const absolute = Math.abs(logged - recomputed);
     const worst = {
       vehicle,
-      recording,
+      source,
+      evidence,
       windowStartNs: String(windowStartNs),
       logged: finite(logged),
       recomputed: finite(recomputed),
@@ -183,6 +244,9 @@ export function addCounts(left: SkewCounts, right: SkewCounts): SkewCounts {
     unmatched: left.unmatched + right.unmatched,
     malformed: left.malformed + right.malformed,
     outside: left.outside + right.outside,
+    withheld: left.withheld + right.withheld,
+    incomparable: left.incomparable + right.incomparable,
+    enginesApart: left.enginesApart + right.enginesApart,
   };
 }
 
@@ -198,7 +262,7 @@ function addFeatures(left: FeatureSkewTally, right: FeatureSkewTally): FeatureSk
   };
 }
 
-/** A missing value is worse than any difference; of equal ones the first by time, vehicle, recording and values counts. */
+/** A missing value is worse than any difference; of equal ones the first by time, vehicle, evidence and values counts. */
 function worse(left: SkewedWindow | null, right: SkewedWindow | null): SkewedWindow | null {
   if (left === null || right === null) return left ?? right;
   const [a, b] = [sizeOf(left), sizeOf(right)];
@@ -206,7 +270,7 @@ function worse(left: SkewedWindow | null, right: SkewedWindow | null): SkewedWin
   const order =
     Number(BigInt(left.windowStartNs) - BigInt(right.windowStartNs)) ||
     compareText(left.vehicle, right.vehicle) ||
-    compareText(left.recording, right.recording) ||
+    compareText(left.evidence, right.evidence) ||
     compareText(`${left.logged} ${left.recomputed}`, `${right.logged} ${right.recomputed}`);
   return order <= 0 ? left : right;
 }
@@ -219,12 +283,14 @@ const compareText = (left: string, right: string): number => (left < right ? -1 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 function groupsOf({ vehicle, hardwareRevision, variant }: LoggedVector, window: SkewWindow): readonly string[] {
-  // Which firmware it was is known from the recording alone.
-  const firmware = 'firmware' in window ? window.firmware : 'unknown';
+  // Of a reported vector the recording alone tells which firmware it was.
+  const { source, firmware = '', engine } = window;
   return [
     WHOLE,
+    `source:${source}`,
     `vehicle:${vehicle}`,
     `firmware:${firmware || 'unknown'}`,
+    ...(engine === undefined ? [] : [`engine:${engine}`]),
     `hardwareRevision:${hardwareRevision}`,
     `variant:${variant}`,
   ];

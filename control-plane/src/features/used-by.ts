@@ -1,6 +1,7 @@
 /** What rests on a feature set, from the lineage: whoever changes or ends one wants to know whom it concerns. */
 import type { Projection } from '../ports.ts';
 import { nodeId } from '../trace/lineage.ts';
+import { ProjectionGraph } from '../trace/projection-graph.ts';
 import { type TraceNode, TraceWalk } from '../trace/trace-walk.ts';
 import { idOf } from './feature-registry.ts';
 import type { FeatureSetId } from './feature-steps.ts';
@@ -25,7 +26,7 @@ export type UsedBy = {
 
 /** As of what `projection` knows. */
 export async function usedBy(projection: Projection, { name, version }: FeatureSetId): Promise<UsedBy> {
-  const walk = new TraceWalk(projection, projection.appliedSequence());
+  const walk = new TraceWalk(new ProjectionGraph(projection, projection.appliedSequence()));
   const from = nodeId.featureSet(name, version);
   walk.add(from);
   await walk.go(from, 'up');

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { actorOf, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import { TrainingRequest } from '../training/training-routes.ts';
 import { startWorkflow } from '../workflow/start-workflow.ts';
 
@@ -86,15 +87,15 @@ export function registerFeedbackRoutes(app: FastifyInstance, context: ControlPla
       .code(202)
       .send({ workflowId, briefId, promotionId: input.promotionId, rolloutId: input.rollout.rolloutId });
   });
-  app.get('/v1/anomalies', async () => ({
-    anomalies: (await projection.facts('anomaly.opened')).map(({ at, body }) => ({ at, ...body })),
-  }));
-  app.get('/v1/briefs', async () => {
-    const closed = new Map(
-      (await projection.facts('brief.closed')).map(({ at, body }) => [body.briefId, { at, ...body }]),
-    );
+  app.get('/v1/anomalies', async (request) => {
+    const view = await projectionFor(projection, request.query);
+    return { anomalies: (await view.facts('anomaly.opened')).map(({ at, body }) => ({ at, ...body })) };
+  });
+  app.get('/v1/briefs', async (request) => {
+    const view = await projectionFor(projection, request.query);
+    const closed = new Map((await view.facts('brief.closed')).map(({ at, body }) => [body.briefId, { at, ...body }]));
     return {
-      briefs: (await projection.facts('brief.opened')).map(({ at, body }) => ({
+      briefs: (await view.facts('brief.opened')).map(({ at, body }) => ({
         at,
         ...body,
         closed: closed.get(body.briefId) ?? null,

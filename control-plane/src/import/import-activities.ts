@@ -4,11 +4,12 @@ import type { ImportActivities, ImportedPart } from '@fleetloop/workflows';
 import { labelFact } from '../ingest/facts.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { guardActivities, withHeartbeat } from '../workflow/activity-guard.ts';
+import { counted } from './counted-bytes.ts';
 import { findRuns } from './find-runs.ts';
 import type { DiskAccess } from './import-cli.ts';
 import { planImport, type PlannedRun } from './import-plan.ts';
 import type { ImportTarget } from './import-run.ts';
-import { type ImportReport, importRuns } from './import-runs.ts';
+import { type BadRun, type ImportedRun, type ImportReport, importRuns } from './import-runs.ts';
 import { findImport } from './known-imports.ts';
 
 /** Runs of one part: minutes of work, so that little is lost when its worker goes away. */
@@ -44,7 +45,11 @@ export function createImportActivities(context: Context, options: ImportActivity
         const { disk, read } = access;
         const target = localTarget(context, { actor, read });
         const onRun = (): void => say(undefined);
-        return partOf(await importRuns(runs, { disk, target, signal, onRun, onStep: (_run, step) => say(step) }));
+        const onStep = (_run: PlannedRun, step: unknown): void => say(step);
+        const report = await importRuns(runs, { disk, target, signal, onRun, onStep });
+        // In the order of the runs: what came of the one at a position stands at that position.
+        const bad = runs.filter((_, index) => isBad(report.runs[index]));
+        return partOf(report, bad.length === 0 ? null : await storeRuns(context, bad));
       }),
   });
 }
@@ -62,7 +67,7 @@ function localTarget(
     },
     send: async ({ path }, { importKey, label, onBytes }) =>
       context.ingest.import({
-        bytes: read(path, 0, onBytes),
+        bytes: counted(read(path, 0), onBytes),
         actor,
         importKey,
         ...(label === undefined ? {} : { label }),
@@ -90,9 +95,11 @@ async function assertInside(folder: string, path: string, { realPath }: ImportAc
 }
 
 /** Good runs are counted: the catalogue has them. */
-function partOf({ runs, ...counts }: ImportReport): ImportedPart {
-  const bad = runs.flatMap((run) =>
-    'code' in run ? [{ ...run, message: run.message.slice(0, MESSAGE_LENGTH_MAX) }] : [],
-  );
-  return { ...counts, runs: bad };
+function partOf({ runs, ...counts }: ImportReport, again: Digest | null): ImportedPart {
+  const bad = runs.filter(isBad).map((run) => ({ ...run, message: run.message.slice(0, MESSAGE_LENGTH_MAX) }));
+  return { ...counts, runs: bad, again };
+}
+
+function isBad(run: ImportedRun | undefined): run is BadRun {
+  return run !== undefined && 'code' in run;
 }

@@ -80,6 +80,7 @@ async function runOnServer(io: ImportIo, sources: readonly string[], options: Im
     root: options.root ?? '',
     specification: document,
     isDetached: options.detach === true,
+    isJson: options.json === true,
   });
   if (answer === undefined) return;
   io.print(options.json === true ? JSON.stringify(answer, null, 2) : describeReport(answer));

@@ -28,7 +28,7 @@ export class ImportProgress {
 
   ended(run: ImportedRun): void {
     this.#ended += 1;
-    this.#say(`[${this.#ended}/${this.#total}] ${describeRun(run)}`);
+    this.#say(`[${this.#ended}/${this.#total}] ${printable(describeRun(run))}`);
   }
 
   step(run: PlannedRun, step: RunStep): void {
@@ -39,7 +39,7 @@ export class ImportProgress {
       step.kind === 'decoded'
         ? `${step.messages} messages decoded`
         : `${inMb(step.bytes)} of ${inMb(step.ofBytes)} MB sent`;
-    this.#say(`[${this.#ended}/${this.#total}] ${run.source}: ${done}`);
+    this.#say(`[${this.#ended}/${this.#total}] ${printable(run.source)}: ${done}`);
   }
 }
 
@@ -59,10 +59,15 @@ export function describeReport(report: ImportReport): string {
   const bad = runs.filter((run) => 'code' in run);
   const unnamed = bad.length - NAMED_MAX;
   return [
-    ...bad.slice(0, NAMED_MAX).map(describeRun),
+    ...bad.slice(0, NAMED_MAX).map((run) => printable(describeRun(run))),
     ...(unnamed > 0 ? [`and ${unnamed} more (--json names all)`] : []),
     `${accepted} accepted (${withFindings} with findings), ${known} known before, ${quarantined} quarantined, ${failed} not readable`,
   ].join('\n');
+}
+
+/** Names of files and sessions come from elsewhere: a terminal must not obey what is in them. */
+function printable(line: string): string {
+  return line.replaceAll(/\p{Cc}|\p{Cf}/gu, (sign) => `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
 
 function inMb(bytes: number): string {

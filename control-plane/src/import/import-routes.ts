@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { clientGone } from '../api/client-gone.ts';
 import { actorOf, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { bodyParts } from './body-parts.ts';
 import { findImport } from './known-imports.ts';
 
 const ImportQuery = z.strictObject({
@@ -32,7 +33,7 @@ export function registerImportRoutes(
         'send one recording as the body, with content-type application/octet-stream',
       );
     const order = {
-      bytes,
+      bytes: bodyParts(bytes, request.raw),
       actor: actorOf(request),
       ...(label === undefined ? {} : { label: { label, method } }),
       ...(importKey === undefined ? {} : { importKey: parseDigest(importKey) }),

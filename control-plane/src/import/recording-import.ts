@@ -1,5 +1,4 @@
 /** Takes whole recordings of test drives through the same checks and commits as uploads, from a stream that may have been cut before. */
-import type { Readable } from 'node:stream';
 import { type Digest, FleetError } from '@fleetloop/schemas';
 import type { Assembled } from '../ingest/assemble.ts';
 import { KeyedTurns } from '../ingest/keyed-turns.ts';
@@ -9,11 +8,12 @@ import type {
   ImportRequest,
   Ingest,
   PartialUploads,
+  ReleaseRequest,
   StreamAssembler,
 } from '../ingest/ports.ts';
 import { countFindings } from '../ingest/finding-counts.ts';
 import type { RecordingFiler } from '../ingest/recording-filer.ts';
-import { isRefusal, type Refusals } from '../ingest/refusal.ts';
+import { isRefusal, refusalReason, type Refusals } from '../ingest/refusal.ts';
 
 export type RecordingImportParts = {
   readonly assemblies: Assemblies;
@@ -39,6 +39,16 @@ export class RecordingImport implements Ingest {
     const { upload } = request;
     if (upload === undefined) return this.#importWhole(request);
     return this.#uploads.run(upload.recording, async () => this.#importUpload(request, upload));
+  }
+
+  async release({ key, actor, ...release }: ReleaseRequest): Promise<ImportOutcome> {
+    const bytes = await this.#parts.refusals.open(key);
+    if (bytes === undefined)
+      throw new FleetError(
+        'NOT_FOUND',
+        `the bytes of ${release.recording} were not kept in quarantine: mend the standard and send it again`,
+      );
+    return this.#importWhole({ bytes, actor, release });
   }
 
   async receivedBytes(recording: Digest): Promise<number> {
@@ -82,15 +92,20 @@ export class RecordingImport implements Ingest {
     }
   }
 
-  async #assemble(bytes: Readable, file: { readonly path: string; readonly keptBytes: number }): Promise<Assembled> {
+  async #assemble(
+    bytes: AsyncIterable<Uint8Array>,
+    file: { readonly path: string; readonly keptBytes: number },
+  ): Promise<Assembled> {
     const { assembler, recordingBytesMax } = this.#parts;
     return assembler.assembleStream(limited(bytes, recordingBytesMax - file.keptBytes), file);
   }
 
   async #settle(request: ImportRequest, assembled: Assembled, path: string): Promise<ImportOutcome> {
     const { check, digest, sizeBytes } = assembled;
-    const { actor, label, importKey } = request;
+    const { actor, label, importKey, release } = request;
     try {
+      if (release !== undefined && release.recording !== digest)
+        throw new FleetError('BLOB_DIGEST', `quarantine keeps ${digest} where ${release.recording} was put`);
       if (check.kind === 'bad') throw check.error;
       const { summary } = check;
       const filed = await this.#parts.filer.file({
@@ -98,14 +113,15 @@ export class RecordingImport implements Ingest {
         digest,
         sizeBytes,
         summary,
-        source: 'import',
+        source: release?.source ?? 'import',
         actor,
         label,
         importKey,
+        release,
       });
-      const { isNew, lastSequence } = filed;
+      const { isNew, lastSequence, report } = filed;
       const session = summary.metadata.session.name;
-      const findings = summary.report === undefined || !isNew ? {} : { findings: countFindings(summary.report) };
+      const findings = report === undefined || !isNew ? {} : { findings: countFindings(report) };
       return {
         recording: digest,
         sequence: lastSequence,
@@ -123,11 +139,11 @@ export class RecordingImport implements Ingest {
 
   async #refuse(
     { digest: recording, check }: Assembled,
-    { code, message }: FleetError,
+    error: FleetError,
     origin: { readonly file: string; readonly actor: string },
   ): Promise<void> {
     const vehicleId = check.kind === 'good' ? check.summary.metadata.vehicle.id : '';
-    const reason = { recording, vehicleId, eventId: '', code, message, source: 'import' } as const;
+    const reason = refusalReason({ recording, vehicleId, eventId: '' }, error, 'import');
     const evidence = { file: origin.file };
     await this.#parts.refusals.record({ refused: recording, reason, evidence, actor: origin.actor });
   }

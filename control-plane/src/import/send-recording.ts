@@ -1,8 +1,8 @@
 /** Sends a recording to the API of a control plane; a large one goes on where a former attempt stopped, also of a former process. */
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Digest, FleetError } from '@fleetloop/schemas';
 import type { ImportOutcome } from '../ingest/ports.ts';
+import { counted } from './counted-bytes.ts';
 import type { ImportTarget, KnownRecording, RecordingToSend, SendOrder } from './import-run.ts';
 
 /** A smaller recording is cheaper to send again than to ask about. */
@@ -18,17 +18,18 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 export type ImportClient = {
   get<Result>(path: string, options?: { readonly query?: Query; readonly signal?: AbortSignal }): Promise<Result>;
   post<Result>(path: string, body: unknown): Promise<Result>;
+  delete<Result>(path: string, options?: { readonly query?: Query }): Promise<Result>;
   postBytes<Result>(
     path: string,
-    bytes: Readable,
+    bytes: AsyncIterable<Uint8Array>,
     options: { readonly query?: Query; readonly signal?: AbortSignal },
   ): Promise<Result>;
 };
 
 export type SendParts = {
   readonly client: () => Promise<ImportClient>;
-  /** Bytes of a file from `fromByte` on; `onBytes` is told how far they were taken. */
-  readonly read: (path: string, fromByte: number, onBytes: (bytes: number) => void) => Readable;
+  /** Bytes of a file from `fromByte` on; each piece is good until the next one is asked for. */
+  readonly read: (path: string, fromByte: number) => AsyncIterable<Uint8Array>;
 };
 
 /** A control plane behind its API. */
@@ -70,7 +71,7 @@ async function sendFrom(
   { importKey, label, signal, onBytes }: SendOrder,
   { client, read }: SendParts,
 ): Promise<ImportOutcome> {
-  const bytes = read(path, fromByte, (taken) => onBytes(fromByte + taken));
+  const bytes = counted(read(path, fromByte), (taken) => onBytes(fromByte + taken));
   const query = { importKey, upload: digest, from: fromByte, label: label?.label, method: label?.method };
   return (await client()).postBytes<ImportOutcome>('/v1/imports', bytes, { query, signal });
 }

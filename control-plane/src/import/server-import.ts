@@ -1,54 +1,50 @@
 /** An import of files that the control plane can read itself: the command starts it there, shows its progress, and may leave it alone. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { FleetError } from '@fleetloop/schemas';
+import type { ImportRunsResult } from '@fleetloop/workflows';
+import type { FleetClient } from '../api/fleet-io.ts';
+import { followWorkflow } from '../features/follow-workflow.ts';
 import type { ImportReport } from './import-runs.ts';
-import type { ImportClient } from './send-recording.ts';
-
-const POLL_INTERVAL_MS = 500;
 
 export type ServerImportIo = {
-  readonly client: () => Promise<ImportClient>;
+  readonly client: () => Promise<FleetClient>;
   readonly progress: (line: string) => void;
   readonly print: (text: string) => void;
   readonly interruption: () => AbortSignal;
 };
 
-type State = {
-  readonly status: 'running' | 'completed' | 'failed' | 'cancelled';
-  readonly progress: readonly { readonly step: string; readonly state: string; readonly detail: string }[];
-  readonly result?: ImportReport;
-  readonly error?: { readonly code: string; readonly message: string };
+export type ServerImport = {
+  readonly root: string;
+  readonly specification: unknown;
+  readonly isDetached: boolean;
+  readonly isJson: boolean;
 };
 
 /**
  * Waits for the report; undefined when nobody waits. Ctrl-C leaves the import running: it is the control plane's own.
  * @throws FleetError IMPORT_FAILED with what ended it, IMPORT_INTERRUPTED
  */
-export async function importOnServer(
-  io: ServerImportIo,
-  order: { readonly root: string; readonly specification: unknown; readonly isDetached: boolean },
-): Promise<ImportReport | undefined> {
+export async function importOnServer(io: ServerImportIo, order: ServerImport): Promise<ImportReport | undefined> {
   const client = await io.client();
   const { root, specification } = order;
   const { workflowId } = await client.post<{ workflowId: string }>('/v1/import-runs', { root, specification });
   io.progress(`started ${workflowId}`);
   if (order.isDetached) {
-    io.print(workflowId);
+    io.print(order.isJson ? JSON.stringify({ workflowId }, null, 2) : workflowId);
     return undefined;
   }
+  const { again, ...report } = await waitFor(io, client, workflowId);
+  if (again.length > 0) io.progress(`\`fleetloop workflow retry ${workflowId}\` imports the runs that failed again`);
+  return report;
+}
+
+async function waitFor(io: ServerImportIo, client: FleetClient, workflowId: string): Promise<ImportRunsResult> {
   const signal = io.interruption();
-  for (let said = ''; ; ) {
-    if (signal.aborted)
-      throw new FleetError(
-        'IMPORT_INTERRUPTED',
-        `${workflowId} goes on without this command: GET /v1/workflows/${workflowId} shows it, DELETE /v1/import-runs/${workflowId} cancels it`,
-      );
-    const state = await client.get<State>(`/v1/workflows/${encodeURIComponent(workflowId)}`);
-    const line = state.progress.map(({ step, detail }) => `${step}: ${detail}`).join('; ');
-    if (line !== said) io.progress((said = line));
-    if (state.status === 'completed' && state.result !== undefined) return state.result;
-    if (state.status !== 'running')
-      throw new FleetError('IMPORT_FAILED', `${workflowId} was ${state.status}: ${state.error?.message ?? ''}`);
-    await delay(POLL_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+  const work = { workflowId, route: `/v1/import-runs/${workflowId}` };
+  try {
+    return await followWorkflow<ImportRunsResult>(client, work, { progress: io.progress, signal });
+  } catch (error) {
+    const { message } = FleetError.from(error);
+    if (signal.aborted) throw new FleetError('IMPORT_INTERRUPTED', message);
+    throw new FleetError('IMPORT_FAILED', `${workflowId} ended before its report: ${message}`, { cause: error });
   }
 }

@@ -3,7 +3,7 @@ import { type Digest, entityOfKind, FleetError, type NewFact } from '@fleetloop/
 import type { Ledger, StoredEntry } from '../ports.ts';
 import { checkedBody } from '../quality/checked-fact.ts';
 import type { CheckReport } from '../quality/finding.ts';
-import type { QuarantineReason } from './ports.ts';
+import type { QuarantineReason, Release } from './ports.ts';
 import type { RecordingSummary } from './recording-check.ts';
 
 export const INGEST_ACTOR = 'ingest';
@@ -60,6 +60,18 @@ export function checkedFact(check: {
   };
 }
 
+/** Beside the acceptance: who decided against the standard, and why. */
+export function releasedFact(recording: Digest, release: Release, actor: string): NewFact {
+  const { quarantine, reason } = release;
+  return {
+    kind: 'recording.released',
+    key: hexOf(recording),
+    actor,
+    evidence: [recording],
+    body: { recording, quarantine, reason },
+  };
+}
+
 export function labelFact(
   recording: Digest,
   label: { readonly label: string; readonly method: string },
@@ -80,7 +92,8 @@ export function quarantineKey(refused: Digest): string {
 }
 
 export function quarantinedFact(key: string, reason: QuarantineReason, actor: string): NewFact {
-  return { kind: 'recording.quarantined', key, actor, body: { ...reason } };
+  const evidence = reason.report === undefined ? [] : [reason.report];
+  return { kind: 'recording.quarantined', key, actor, evidence, body: { ...reason } };
 }
 
 /** Ledger subject of a fact, as `append` expects it in `expect`. */
@@ -88,26 +101,37 @@ export function subjectOf(fact: Pick<NewFact, 'kind' | 'key'>): string {
   return `${entityOfKind(fact.kind)}.${fact.key}`;
 }
 
-export type Appended = { readonly sequence: number; readonly lastSequence: number; readonly isNew: boolean };
+/** `sequences` are those of the facts that this call wrote; they need not follow each other. */
+export type Appended = {
+  readonly sequence: number;
+  readonly lastSequence: number;
+  readonly isNew: boolean;
+  readonly sequences: readonly number[];
+};
 
 /**
  * Appends facts of which the first must be the first of its subject. Somebody may have been faster, or an answer may have
  * been lost after the ledger had stored it: then the stored entry is the outcome.
  * @returns the sequence of the first fact and of the last one, and whether this call wrote them
+ * @throws FleetError LEDGER_CONFLICT when somebody wrote to a subject of `expect` since
  */
-export async function appendOnce(ledger: Ledger, facts: readonly [NewFact, ...NewFact[]]): Promise<Appended> {
+export async function appendOnce(
+  ledger: Ledger,
+  facts: readonly [NewFact, ...NewFact[]],
+  expect: Readonly<Record<string, number>> = {},
+): Promise<Appended> {
   const subject = subjectOf(facts[0]);
   try {
-    const { sequences } = await ledger.append(facts, { expect: { [subject]: 0 } });
+    const { sequences } = await ledger.append(facts, { expect: { ...expect, [subject]: 0 } });
     const [sequence] = sequences;
     if (sequence === undefined)
       throw new FleetError('INTERNAL_UNEXPECTED', `the ledger stored ${subject} without a sequence`);
-    return { sequence, lastSequence: sequences.at(-1) ?? sequence, isNew: true };
+    return { sequence, lastSequence: sequences.at(-1) ?? sequence, isNew: true, sequences };
   } catch (error) {
     if (!(error instanceof FleetError) || error.code !== 'LEDGER_CONFLICT') throw error;
     const sequence = await ledger.lastSequenceOf(subject);
     if (sequence === 0) throw error;
-    return { sequence, lastSequence: sequence, isNew: false };
+    return { sequence, lastSequence: sequence, isNew: false, sequences: [] };
   }
 }
 

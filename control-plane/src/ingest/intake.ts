@@ -37,3 +37,9 @@ export interface Intake {
   /** @throws FleetError also for good, when the report is not to be believed */
   takeRelayRefusal(vehicleId: string, bytes: Uint8Array): Promise<IntakeOutcome>;
 }
+
+/** An intake beside which chunks may be staged by somebody else. */
+export interface GatedIntake extends Intake {
+  /** What is answered whatever the bytes of a chunk are; undefined where it is to be staged, if it has the digest that it claims. */
+  admitChunk(vehicleId: string, claimed: string | undefined): Promise<IntakeOutcome | undefined>;
+}

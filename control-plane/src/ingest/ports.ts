@@ -60,9 +60,11 @@ export type QuarantineReason = {
   readonly code: ErrorCode;
   readonly message: string;
   readonly source: 'uplink' | 'import' | 'relay';
+  /** All findings, where the standard kept it out. */
+  readonly report?: Digest;
 };
 
-/** Keeps refused uploads with their reason for people to look at. */
+/** Keeps refused uploads with their reason for people to look at, and to take in after all. */
 export interface Quarantine {
   /** Stores the reason and, within the quota, the bytes. Repeating it for one key changes nothing. */
   keep(
@@ -70,6 +72,8 @@ export interface Quarantine {
     reason: QuarantineReason,
     evidence: { readonly file?: string; readonly bytes?: Uint8Array },
   ): Promise<void>;
+  /** The bytes that were kept under a key; undefined where there was no room for them. */
+  open(key: string): Promise<Readable | undefined>;
 }
 
 /** An enrolled vehicle, as far as ingest must know it. */
@@ -94,14 +98,35 @@ export interface PartialUploads {
   remove(recording: Digest): Promise<void>;
 }
 
+/** The decision to take a recording in although it breaks the standard. */
+export type Release = {
+  /** Ledger sequence of its quarantine. */
+  readonly quarantine: number;
+  readonly reason: string;
+};
+
 export type ImportRequest = {
-  readonly bytes: Readable;
+  /** Each part is used until the next one is asked for, and not after that. */
+  readonly bytes: AsyncIterable<Uint8Array>;
   readonly actor: string;
   readonly label?: { readonly label: string; readonly method: string };
   /** Digest over source files and specification. */
   readonly importKey?: Digest;
   /** The bytes continue an upload behind its first `fromByte`; the recording must have this digest. */
   readonly upload?: { readonly recording: Digest; readonly fromByte: number };
+  /** It comes out of quarantine, and how it came there. */
+  readonly release?: ReleasedRecording;
+};
+
+export type ReleasedRecording = Release & {
+  readonly recording: Digest;
+  readonly source: 'uplink' | 'import';
+};
+
+export type ReleaseRequest = ReleasedRecording & {
+  /** Under which the quarantine keeps it. */
+  readonly key: string;
+  readonly actor: string;
 };
 
 export type ImportOutcome = {
@@ -125,6 +150,11 @@ export interface Ingest {
    * quarantine then. INGEST_UPLOAD_OFFSET when the upload is not as far as the caller thinks
    */
   import(request: ImportRequest): Promise<ImportOutcome>;
+  /**
+   * Takes a recording in that the standard has kept out; once, however often it is asked for.
+   * @throws FleetError NOT_FOUND when its bytes were not kept, BLOB_DIGEST when they are not the ones that were refused
+   */
+  release(request: ReleaseRequest): Promise<ImportOutcome>;
   /** Bytes of an upload that arrived before. */
   receivedBytes(recording: Digest): Promise<number>;
 }

@@ -2,6 +2,9 @@
 import { FleetError, type RecordingMetadata, type SourceMessage, type TimeOfDay } from '@fleetloop/schemas';
 import { fromMetadataRecords, scanRecording } from '@fleetloop/schemas/recording';
 import type { CheckReport } from '../quality/finding.ts';
+import type { RecordingFacts } from '../quality/judged.ts';
+import { metadataFacts } from '../quality/metadata-facts.ts';
+import { boundedForms, type TopicForm } from '../quality/topic-form.ts';
 import { PositionSighting, timeOfDayOf } from './time-of-day.ts';
 
 export type RecordingSummary = {
@@ -14,6 +17,8 @@ export type RecordingSummary = {
   readonly timeOfDay: TimeOfDay | undefined;
   /** What the quality standard says; undefined where none was asked. */
   readonly report: CheckReport | undefined;
+  /** What its topics look like, within limits; none where no standard was asked. */
+  readonly forms: readonly TopicForm[];
 };
 
 /** What the sender has said of the recording. */
@@ -22,7 +27,8 @@ export type RecordingClaim = { readonly vehicleId: string; readonly eventId: str
 /** One recording held against a quality standard while it is read. */
 export interface StandardCheck {
   push(message: SourceMessage): void;
-  finish(facts: { readonly metadata: RecordingMetadata | undefined; readonly messages: number }): CheckReport;
+  forms(): readonly TopicForm[];
+  finish(facts: RecordingFacts): CheckReport;
 }
 
 /**
@@ -39,13 +45,18 @@ export async function checkRecording(
     position.push(message);
     standard?.push(message);
   };
-  const { metadata: records, ...scan } = await scanRecording(bytes, standard === undefined ? undefined : visit);
+  const {
+    metadata: records,
+    channels,
+    ...scan
+  } = await scanRecording(bytes, standard === undefined ? undefined : visit);
   const { messages, startNs, endNs, topics } = scan;
   if (startNs === undefined) throw new FleetError('INGEST_MCAP_INVALID', 'the recording holds no message');
   const metadata = fromMetadataRecords(records);
   const timeOfDay = timeOfDayOf(metadata, position.found);
-  const report = standard?.finish({ metadata, messages });
-  return { metadata, messages, startNs, endNs, topics, timeOfDay, report };
+  const forms = boundedForms(standard?.forms() ?? []).topics;
+  const report = standard?.finish({ ...metadataFacts(records), declared: channels });
+  return { metadata, messages, startNs, endNs, topics, timeOfDay, report, forms };
 }
 
 /**

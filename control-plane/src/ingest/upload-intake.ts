@@ -9,15 +9,15 @@ import { admit } from './admission.ts';
 import type { AcceptedRecordings } from './accepted-recordings.ts';
 import type { Assembled } from './assemble.ts';
 import { judgeChunk, missingBitmap } from './chunk.ts';
-import { type Appended, appendOnce, INGEST_ACTOR } from './facts.ts';
+import { appendOnce, INGEST_ACTOR } from './facts.ts';
 import type { FinishedChunks } from './finished-chunks.ts';
-import type { ArrivedChunk, Intake, IntakeOutcome } from './intake.ts';
+import type { ArrivedChunk, GatedIntake, IntakeOutcome } from './intake.ts';
 import { KeyedTurns } from './keyed-turns.ts';
 import { decodeManifest, type ReceivedManifest, verifyManifest } from './manifest.ts';
 import type { Assemblies, ChunkStaging, EnrolledVehicle, RecordingAssembler, VehicleRegistry } from './ports.ts';
 import { missingReceipt, refusedReceipt, verifiedReceipt } from './receipt.ts';
-import type { RecordingFiler } from './recording-filer.ts';
-import { isRefusal, type Refusals } from './refusal.ts';
+import type { Filed, RecordingFiler } from './recording-filer.ts';
+import { isRefusal, refusalReason, type Refusals } from './refusal.ts';
 import { parseRelayRefusal } from './relay-refusal.ts';
 import { evictedFact, readTombstone, type ReceivedTombstone } from './tombstone.ts';
 import { checkUpload } from './upload-check.ts';
@@ -39,7 +39,7 @@ export type UploadIntakeParts = {
 
 const NO_EVENT = '';
 
-export class UploadIntake implements Intake {
+export class UploadIntake implements GatedIntake {
   readonly #parts: UploadIntakeParts;
   readonly #events = new KeyedTurns();
 
@@ -47,12 +47,7 @@ export class UploadIntake implements Intake {
     this.#parts = parts;
   }
 
-  /**
-   * Stages one chunk.
-   * @throws FleetError with `retryable` when it could not be stored now
-   */
-  async takeChunk(vehicleId: string, chunk: ArrivedChunk): Promise<IntakeOutcome> {
-    const { claimed, bytes } = chunk;
+  async admitChunk(vehicleId: string, claimed: string | undefined): Promise<IntakeOutcome | undefined> {
     if (this.#parts.finished.isLate(vehicleId, claimed)) return { kind: 'stored' };
     try {
       await admit(this.#parts.registry, vehicleId);
@@ -61,6 +56,17 @@ export class UploadIntake implements Intake {
       // Nothing is stored for an unknown vehicle, so that a stranger cannot fill the disk; its manifest gets the answer.
       return { kind: 'refused', receipt: undefined, code: error.code, message: error.message };
     }
+    return undefined;
+  }
+
+  /**
+   * Stages one chunk.
+   * @throws FleetError with `retryable` when it could not be stored now
+   */
+  async takeChunk(vehicleId: string, chunk: ArrivedChunk): Promise<IntakeOutcome> {
+    const { claimed, bytes } = chunk;
+    const answered = await this.admitChunk(vehicleId, claimed);
+    if (answered !== undefined) return answered;
     // At most half a millisecond: handing the bytes to another thread copies them, which costs more.
     const verdict = judgeChunk(vehicleId, claimed, digestOfBytes(bytes), bytes.length);
     if (verdict.kind === 'good') {
@@ -68,14 +74,7 @@ export class UploadIntake implements Intake {
       return { kind: 'stored' };
     }
     const { actual: recording, error } = verdict;
-    const reason = {
-      recording,
-      vehicleId,
-      eventId: NO_EVENT,
-      code: error.code,
-      message: error.message,
-      source: 'uplink',
-    } as const;
+    const reason = refusalReason({ recording, vehicleId, eventId: NO_EVENT }, error, 'uplink');
     await this.#parts.refusals.record({ refused: recording, reason, evidence: { bytes } });
     return {
       kind: 'refused',
@@ -126,9 +125,8 @@ export class UploadIntake implements Intake {
     const { relay, code, message, manifest: signed } = parseRelayRefusal(bytes);
     const manifest = decodeManifest(signed, this.#parts.recordingBytesMax);
     verifyManifest(manifest, await admit(this.#parts.registry, vehicleId, manifest.signed.publicKey));
-    const { recording, eventId, digest } = manifest;
-    const reason = { recording, vehicleId, eventId, code, message: `${relay}: ${message}`, source: 'relay' } as const;
-    await this.#parts.refusals.record({ refused: digest, reason, evidence: { bytes: signed }, actor: relay });
+    const reason = refusalReason({ ...manifest, vehicleId }, { code, message: `${relay}: ${message}` }, 'relay');
+    await this.#parts.refusals.record({ refused: manifest.digest, reason, evidence: { bytes: signed }, actor: relay });
     return { kind: 'refused', receipt: undefined, code, message: reason.message };
   }
 
@@ -177,7 +175,7 @@ export class UploadIntake implements Intake {
     }
   }
 
-  async #file(manifest: ReceivedManifest, assembled: Assembled, path: string): Promise<Appended> {
+  async #file(manifest: ReceivedManifest, assembled: Assembled, path: string): Promise<Filed> {
     const { digest, sizeBytes } = assembled;
     const arrived = {
       path,
@@ -206,16 +204,8 @@ export class UploadIntake implements Intake {
     error: FleetError,
     evidence: { readonly file?: string; readonly bytes?: Uint8Array },
   ): Promise<void> {
-    const { recording, vehicleId, eventId, digest } = manifest;
-    const reason = {
-      recording,
-      vehicleId,
-      eventId,
-      code: error.code,
-      message: error.message,
-      source: 'uplink',
-    } as const;
-    await this.#parts.refusals.record({ refused: digest, reason, evidence });
+    const reason = refusalReason(manifest, error, 'uplink');
+    await this.#parts.refusals.record({ refused: manifest.digest, reason, evidence });
   }
 
   async #refuse(
@@ -229,7 +219,7 @@ export class UploadIntake implements Intake {
       const recording = digestOfBytes(bytes);
       await this.#parts.refusals.record({
         refused: recording,
-        reason: { recording, vehicleId, eventId: NO_EVENT, code, message, source: 'uplink' },
+        reason: refusalReason({ recording, vehicleId, eventId: NO_EVENT }, error, 'uplink'),
         evidence: { bytes },
       });
       return { kind: 'refused', receipt: refusedReceipt({ recording, eventId: NO_EVENT }, error), code, message };

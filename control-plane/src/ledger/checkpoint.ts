@@ -1,5 +1,5 @@
 /** Why: a checkpoint (c2sp.org/tlog-checkpoint) states the size and root of the ledger; signed, it holds us to a history. */
-import { FleetError } from '@fleetloop/schemas';
+import { FleetError } from '@fleetloop/schemas/ledger';
 import { type NoteSigner, type NoteVerifier, openNote, signNote } from './signed-note.ts';
 import { TREE_HASH_BYTES, type TreeHash } from './merkle-tree.ts';
 

@@ -14,6 +14,8 @@ export type CommandIo = {
   readonly client: () => Promise<CommandClient>;
   /** Writes one line, or several, to standard output. */
   readonly print: (text: string) => void;
+  /** Progress for the person who waits; not part of the answer. */
+  readonly progress?: (line: string) => void;
   /** Ends the command with exit code 1 after what it printed: it ran, and the answer is no. */
   readonly answerNo: () => void;
   /** Aborted when the user ends the command. */

@@ -1,5 +1,5 @@
 /** Why: that an entry is well-formed can be checked apart from the tree it hangs in, on other threads, and may be answered late. */
-import { FleetError } from '@fleetloop/schemas';
+import { FleetError } from '@fleetloop/schemas/ledger';
 import { decodeEntry } from './entry-coding.ts';
 import { KEYS_MAX, type Rotation } from './key-chain.ts';
 
@@ -15,6 +15,26 @@ export interface EntryChecks {
   /** Takes the next entry; a promise means that there is no room for another one before it is settled. */
   take(sequence: number, bytes: Uint8Array): Promise<void> | undefined;
   finish(): Promise<CheckedEntries>;
+}
+
+/** Entries one after another in one buffer, which may be given to another thread. */
+export type EntryBatch = {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where each entry ends in it. */
+  readonly ends: Uint32Array<ArrayBuffer>;
+  /** Sequence of the first one. */
+  readonly fromSequence: number;
+};
+
+/** Checks all entries of a batch. */
+export function checkBatch({ bytes, ends, fromSequence }: EntryBatch): CheckedEntries {
+  const checks = new LocalEntryChecks();
+  let start = 0;
+  for (const [index, end] of ends.entries()) {
+    checks.take(fromSequence + index, bytes.subarray(start, end));
+    start = end;
+  }
+  return checks.checked();
 }
 
 /** Checks on this thread. Mutates as entries are taken. */

@@ -10,11 +10,13 @@ import {
   type LedgerEntry,
   type NewFact,
   parseLedgerEntry,
-} from '@fleetloop/schemas';
+} from '@fleetloop/schemas/ledger';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** A key is one token of a NATS subject. */
 const KEY = /^[A-Za-z0-9_-]{1,128}$/;
+const BODY_KEY = '"body":';
+const EVIDENCE_KEY = ',"evidence":[';
 
 export type EncodedEntry = { readonly subject: string; readonly bytes: Uint8Array };
 
@@ -52,6 +54,14 @@ export function encodeEntry(fact: NewFact, at: Date): EncodedEntry {
  * @throws FleetError LEDGER_ENTRY_INVALID
  */
 export function decodeEntry(bytes: Uint8Array): LedgerEntry {
+  return readEntry(bytes).entry;
+}
+
+/**
+ * As `decodeEntry`; `bodyText` is the JSON text of the body as it lies in the entry, undefined where the entry's form is an
+ * older one and the body reads otherwise.
+ */
+export function readEntry(bytes: Uint8Array): { readonly entry: LedgerEntry; readonly bodyText: string | undefined } {
   let text: string;
   let document: unknown;
   try {
@@ -62,7 +72,18 @@ export function decodeEntry(bytes: Uint8Array): LedgerEntry {
   }
   const entry = parseLedgerEntry(document);
   if (!isCanonicalJson(text, document)) throw invalid('the entry is not in canonical form');
-  return entry;
+  return { entry, bodyText: isAsWritten(entry, document) ? bodyTextIn(text) : undefined };
+}
+
+/** Parts that were filled in or brought up to the newest version are other objects. */
+function isAsWritten(entry: LedgerEntry, document: unknown): boolean {
+  const written = document as Partial<LedgerEntry>;
+  return entry.body === written.body && entry.evidence === written.evidence;
+}
+
+/** Keys are in order and each text escapes its quotes: what precedes the body and follows the evidence cannot look like either key. */
+function bodyTextIn(text: string): string {
+  return text.slice(text.indexOf(BODY_KEY) + BODY_KEY.length, text.lastIndexOf(EVIDENCE_KEY));
 }
 
 function canonicalBytes(entry: LedgerEntry): Uint8Array {

@@ -3,7 +3,7 @@
  * announces a key is a note signed by the former key and by the new one, so whoever trusts any key of the chain can
  * follow it to all others, and each checkpoint must be signed by the key that was in force at its size.
  */
-import { FleetError, type FactBody } from '@fleetloop/schemas';
+import { FleetError, type FactBody } from '@fleetloop/schemas/ledger';
 import { type Checkpoint, openCheckpoint, readUnverified } from './checkpoint.ts';
 import {
   type NoteSigner,

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DuckdbProjection } from '../adapters/duckdb-projection.ts';
 import { FolderCheckpointKeys } from '../adapters/folder-checkpoint-keys.ts';
 import { FolderCheckpoints } from '../adapters/folder-checkpoints.ts';
-import type { Ledger, StoredEntry } from '../ports.ts';
+import type { StoredEntry, UncheckedLedger } from '../ports.ts';
 import { traceCommand } from '../trace/trace-cli.ts';
 import { registerTraceRoutes } from '../trace/trace-routes.ts';
 import { LEDGER_ORIGIN } from './checkpoint.ts';
@@ -26,7 +26,7 @@ const resources = new AsyncDisposableStack();
 let meddle: (path: string, answer: unknown) => unknown = (_, answer) => answer;
 
 /** A ledger of entries that are there from the start. */
-function finishedLedger(facts: readonly NewFact[]): Ledger {
+function finishedLedger(facts: readonly NewFact[]): UncheckedLedger {
   const entries: readonly StoredEntry[] = facts.map((fact, index) => {
     const { bytes } = encodeEntry(fact, new Date(1_790_000_000_000 + index * 1_000));
     return { sequence: index + 1, bytes, entry: decodeEntry(bytes) };
@@ -38,6 +38,10 @@ function finishedLedger(facts: readonly NewFact[]): Ledger {
     size: async () => entries.length,
     read: async function* ({ fromSequence, toSequence = entries.length }) {
       yield* between(fromSequence, toSequence);
+    },
+    readUnchecked: async function* ({ fromSequence, toSequence = entries.length }) {
+      for (const { sequence, bytes, entry } of between(fromSequence, toSequence))
+        yield { sequence, bytes, subject: `ledger.${entry.subject}` };
     },
     follow: async function* ({ fromSequence, signal }) {
       yield* between(fromSequence, entries.length);

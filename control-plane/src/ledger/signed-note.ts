@@ -3,7 +3,7 @@
  * (c2sp.org/signed-note) with Ed25519 signatures, as Go's golang.org/x/mod/sumdb/note reads and writes it.
  */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { FleetError } from '@fleetloop/schemas';
+import { FleetError } from '@fleetloop/schemas/ledger';
 
 const ED25519_NOTE_TYPE = 0x01;
 const KEY_ID_BYTES = 4;

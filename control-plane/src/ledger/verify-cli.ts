@@ -5,9 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import { FleetError } from '@fleetloop/schemas';
 import { readUnverified } from './checkpoint.ts';
 import type { CommandIo } from './command-io.ts';
-import { type EntryChecks, LocalEntryChecks } from './entry-checks.ts';
+import { LocalEntryChecks } from './entry-checks.ts';
 import { downloadEntries, downloadLeaves, freshCheckpoint } from './ledger-download.ts';
 import { writeExport } from './ledger-export.ts';
+import { LedgerProgress, WatchedChecks } from './ledger-progress.ts';
 import { openExport } from './read-export.ts';
 import { parseVerifierKey } from './signed-note.ts';
 import { type LedgerEvidence, type LedgerVerdict, verifyLedger } from './verify-ledger.ts';
@@ -21,18 +22,22 @@ export type VerifyOptions = {
 };
 
 type Evidence = Omit<LedgerEvidence, 'verifier'> & {
-  /** The key that the source itself names. */ readonly key: string;
+  /** The key that the source itself names. */
+  readonly key: string;
+  /** Entries that it claims to have; undefined where its claim cannot be read. */
+  readonly size: number | undefined;
 };
 
 export async function verifyCommand(io: CommandIo, options: VerifyOptions): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const checks = (await io.entryChecks?.(resources)) ?? new LocalEntryChecks();
   const former = options.former === undefined ? [] : [await readCheckpoint(options.former)];
-  const { key, checkpoints, ...evidence } =
-    options.export === undefined ? await online(io, checks) : await offline(options.export, checks);
+  const { key, checkpoints, size, ...evidence } =
+    options.export === undefined ? await online(io) : await offline(options.export);
   const trusted = options.key ?? key;
   const verdict = await verifyLedger({
     ...evidence,
+    checks: new WatchedChecks(checks, progressOf(io, 'checked', size)),
     checkpoints: [...former, ...checkpoints],
     verifier: parseVerifierKey(trusted),
   });
@@ -44,22 +49,37 @@ export async function verifyCommand(io: CommandIo, options: VerifyOptions): Prom
   if (!verdict.ok) io.answerNo();
 }
 
-async function online(io: CommandIo, checks: EntryChecks): Promise<Evidence> {
+function progressOf(io: CommandIo, work: string, total: number | undefined): LedgerProgress {
+  const say = io.progress ?? (() => undefined);
+  return new LedgerProgress({ work, total, say, signal: io.interruption?.(), nowMs: () => performance.now() });
+}
+
+async function online(io: CommandIo): Promise<Evidence> {
   const client = await io.client();
   const { checkpoint, verifierKey } = await freshCheckpoint(client);
   const { checkpoints } = await client.get<{ checkpoints: string[] }>('/v1/ledger/checkpoints');
   return {
     key: verifierKey,
     checkpoints: [...checkpoints, checkpoint],
+    size: claimedSize(checkpoint),
     entries: downloadEntries(client),
     leaves: downloadLeaves(client),
-    checks,
   };
 }
 
-async function offline(path: string, checks: EntryChecks): Promise<Evidence> {
+/** A forged checkpoint gets its verdict where it is verified. */
+function claimedSize(checkpoint: string): number | undefined {
+  try {
+    return readUnverified(checkpoint).size;
+  } catch {
+    return undefined;
+  }
+}
+
+async function offline(path: string): Promise<Evidence> {
   const { header, checkpoints, entries, leaves } = await openExport(path);
-  return { key: header.key, checkpoints, entries: entries(), leaves: leaves(), checks, isWhole: true };
+  const size = header.entries;
+  return { key: header.key, checkpoints, size, entries: entries(), leaves: leaves(), isWhole: true };
 }
 
 function describeVerdict(verdict: LedgerVerdict, key: string, isTrusted: boolean): string {
@@ -94,7 +114,7 @@ export async function exportCommand(io: CommandIo, { out, json }: ExportOptions)
     checkpoints: [...covered, checkpoint],
     size,
     leaves: downloadLeaves(client),
-    entries: downloadEntries(client),
+    entries: progressOf(io, 'written', size).over(downloadEntries(client)),
   });
   try {
     const signal = io.interruption?.();
@@ -103,6 +123,8 @@ export async function exportCommand(io: CommandIo, { out, json }: ExportOptions)
     await rename(unfinished, out);
   } catch (error) {
     await rm(unfinished, { force: true });
+    if (error instanceof Error && error.name === 'AbortError')
+      throw new FleetError('LEDGER_INTERRUPTED', `interrupted: nothing was written to ${out}`);
     throw FleetError.from(error, 'RECORD_WRITE');
   }
   if (json === true) io.print(JSON.stringify({ file: out, entries: size, key: verifierKey, checkpoint }, null, 2));

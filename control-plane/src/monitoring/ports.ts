@@ -1,6 +1,6 @@
 /** What monitoring offers to the rest beside the telemetry store. */
 import type { VehicleId } from '@fleetloop/schemas';
-import type { InferenceHistoryFilter, InferenceWindow } from '../ports.ts';
+import type { InferenceHistoryFilter, InferenceWindow, SampledVectors, StoredSample } from '../ports.ts';
 
 /** The last sign of life of one vehicle. */
 export type VehicleHeartbeat = {
@@ -38,4 +38,12 @@ export interface InferenceArchive {
   /** Matches in order of arrival, the newest `limit` of them. */
   select(filter: InferenceHistoryFilter): Promise<readonly InferenceWindow[]>;
   find(vehicleId: string, sequence: number): Promise<InferenceWindow | undefined>;
+}
+
+/** Sampled vectors on disk, in partitions as inferences are. */
+export interface SampleArchive extends SampledVectors {
+  /** Writes one partition durably. Sequences are those of the telemetry stream. */
+  write(samples: readonly StoredSample[], firstSequence: number, lastSequence: number): Promise<void>;
+  /** Highest sequence of the telemetry stream that is on disk, 0 when there is none. */
+  readonly lastSequence: number;
 }

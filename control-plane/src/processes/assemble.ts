@@ -18,12 +18,17 @@ import { NatsLedger } from '../adapters/nats-ledger.ts';
 import { NatsQuestions } from '../adapters/nats-questions.ts';
 import { ensureStreams } from '../adapters/nats-streams.ts';
 import { ParquetInferences } from '../adapters/parquet-inferences.ts';
+import { ParquetSamples } from '../adapters/parquet-samples.ts';
 import type { ControlPlaneConfig } from '../config/control-plane-config.ts';
 import { createFeatureBatch } from '../features/feature-batch.ts';
 import type { UploadIntake } from '../ingest/upload-intake.ts';
 import { LEDGER_ORIGIN } from '../ledger/checkpoint.ts';
 import { Checkpointer } from '../ledger/checkpointer.ts';
 import { FleetTelemetry } from '../monitoring/fleet-telemetry.ts';
+import { TelemetrySamples } from '../monitoring/sampled-vectors.ts';
+import type { GraphAsOf } from '../trace/lineage-graph.ts';
+import { LineageFollower } from '../trace/lineage-follower.ts';
+import { ProjectionGraph } from '../trace/projection-graph.ts';
 import type { CheckpointKeys, CheckpointSigner, Ledger } from '../ports.ts';
 import type { ControlPlane, Role } from './control-plane-context.ts';
 import { openIngest } from './open-ingest.ts';
@@ -34,6 +39,7 @@ export type Assembly = {
   readonly connection: NatsConnection;
   readonly intake: UploadIntake;
   readonly telemetry: FleetTelemetry;
+  readonly samples: TelemetrySamples;
   readonly enrolments: KvEnrolments;
 };
 
@@ -75,6 +81,7 @@ export async function assemble(options: AssembleOptions, resources: AsyncDisposa
     await ParquetInferences.open(folder('telemetry')),
     config.limits.recentInferencesPerVehicle,
   );
+  const samples = new TelemetrySamples(await ParquetSamples.open(folder('feature-samples')));
   const { intake, imports, registry } = await openIngest({ config, ledger, blobs, logger }, resources);
   const features = resources.adopt(await createFeatureBatch(blobs), (batch) => batch.close());
   const enrolments = await KvEnrolments.open(connection);
@@ -85,8 +92,10 @@ export async function assemble(options: AssembleOptions, resources: AsyncDisposa
     checkpointKeys,
     blobs,
     projection,
+    graphAsOf: followLineage({ projection, logger, roles }, resources),
     telemetry,
     heartbeats: telemetry,
+    sampledVectors: samples,
     vehicles: await KvVehicleStates.open(connection, keys.director),
     features,
     signer: { sign: (manifest) => signDocument(BUNDLE_PAYLOAD_TYPE, manifest as JsonValue, keys.image) },
@@ -101,7 +110,18 @@ export async function assemble(options: AssembleOptions, resources: AsyncDisposa
     logger,
     signal,
   };
-  return { context, connection, intake, telemetry, enrolments };
+  return { context, connection, intake, telemetry, samples, enrolments };
+}
+
+/** Only the API is asked for lineage often enough to be worth the memory of the index. */
+function followLineage(
+  options: { readonly projection: DuckdbProjection; readonly logger: Logger; readonly roles: readonly Role[] },
+  resources: AsyncDisposableStack,
+): GraphAsOf {
+  const { projection, logger, roles } = options;
+  if (!roles.includes('api')) return async (sequence) => new ProjectionGraph(projection, sequence);
+  const onFailure = (error: unknown): void => logger.warn({ err: error }, 'lineage.index.dropped');
+  return resources.use(LineageFollower.start({ source: projection, onFailure })).graphAsOf;
 }
 
 async function startCheckpoints(

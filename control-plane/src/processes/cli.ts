@@ -13,6 +13,7 @@ import { ApiClient, type ApiClientOptions } from '../api/api-client.ts';
 import type { FleetIo } from '../api/fleet-io.ts';
 import { datasetCommand, modelCommand, recordingCommand, rolloutCommand } from '../api/read-cli.ts';
 import { campaignCommand } from '../campaign/campaign-cli.ts';
+import { quarantineCommands } from '../catalogue/quarantine-cli.ts';
 import { biasCommand, driftCommand, type DriftIo } from '../drift/drift-cli.ts';
 import { vehicleCommand } from '../enrolment/vehicle-cli.ts';
 import type { ServerComputeIo } from '../features/compute-on-server.ts';
@@ -24,9 +25,12 @@ import { recordingCheckCommand } from '../quality/check-cli.ts';
 import { recordingFindingsCommand } from '../quality/findings-cli.ts';
 import { recordingFileCommands } from '../recording/recording-cli.ts';
 import { traceCommand } from '../trace/trace-cli.ts';
+import { workflowCommand } from '../workflow/workflow-cli.ts';
 
 const EXIT_NO = 1;
 const EXIT_USAGE = 2;
+/** What shells give for a command that a signal ended. */
+const EXIT_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 const STACK_FILE = '.fleetloop/stack.json';
 const StackFile = z.object({ url: z.string(), token: z.string() });
 /** Failures of the call itself: whoever typed it can mend it. */
@@ -51,12 +55,15 @@ function buildProgram(): Command {
     .option('--token <token>', 'bearer token (default: FLEETLOOP_TOKEN, else the nearest .fleetloop/stack.json)')
     .addHelpText(
       'after',
-      '\nThe agent of a vehicle has commands of its own: fleetloop agent --help\nExit codes: 0 done, 1 done and the answer is no, or it failed, 2 the call was wrong.',
+      '\nThe agent of a vehicle has commands of its own: fleetloop agent --help\nExit codes: 0 done, 1 done and the answer is no, or it failed, 2 the call was wrong, 130 interrupted by Ctrl-C.',
     );
   const io = commandIo(program);
   for (const command of [
     importCommand(io),
-    withCommands(recordingCommand(io), recordingFileCommands({ ...io, ...recordingFiles, interruption }))
+    withCommands(recordingCommand(io), [
+      ...recordingFileCommands({ ...io, ...recordingFiles, interruption }),
+      ...quarantineCommands(io),
+    ])
       .addCommand(recordingCheckCommand({ ...io, sourceFiles: diskSourceFiles }))
       .addCommand(recordingFindingsCommand(io)),
     featureCommand({ ...io, interruption, sourceFiles: diskSourceFiles, today })
@@ -70,6 +77,7 @@ function buildProgram(): Command {
     pullCommand(io),
     traceCommand(io),
     ledgerCommand(io),
+    workflowCommand(io),
   ]) {
     program.addCommand(command);
   }
@@ -110,10 +118,16 @@ function commandIo(program: Command): ImportIo & FleetIo & DriftIo & ServerCompu
   };
 }
 
+let interruptedBy: keyof typeof EXIT_SIGNALS | undefined;
+
 /** Handlers stand only while a command asked for them: any other ends at once. A second Ctrl-C ends this one, too. */
 function interruption(): AbortSignal {
   const stop = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      interruptedBy = name;
+      stop.abort();
+    });
   return stop.signal;
 }
 
@@ -155,6 +169,10 @@ function exitByThrowing(command: Command): void {
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (interruptedBy !== undefined && error instanceof Error && error.name === 'AbortError') {
+    process.stderr.write('fleetloop: interrupted\n');
+    return EXIT_SIGNALS[interruptedBy];
+  }
   const failure = FleetError.from(error);
   process.stderr.write(`fleetloop: ${failure.code}: ${failure.message}\n`);
   return USAGE_CODES.has(failure.code) ? EXIT_USAGE : EXIT_NO;

@@ -11,12 +11,14 @@ import type {
   FeatureBatch,
   Ledger,
   Projection,
+  SampledVectors,
   TelemetryStore,
   VehicleStates,
 } from '../ports.ts';
 import type { Ingest, VehicleRegistry } from '../ingest/ports.ts';
 import type { EnrolmentNotices, FleetAccount } from '../enrolment/ports.ts';
 import type { Heartbeats, VehicleQuestions } from '../monitoring/ports.ts';
+import type { GraphAsOf } from '../trace/lineage-graph.ts';
 
 export const ROLES = ['api', 'ingest', 'project', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
@@ -38,7 +40,9 @@ export type ControlPlane = {
   readonly checkpointKeys: CheckpointKeys;
   readonly blobs: BlobStore;
   readonly projection: Projection;
+  readonly graphAsOf: GraphAsOf;
   readonly telemetry: TelemetryStore;
+  readonly sampledVectors: SampledVectors;
   readonly heartbeats: Heartbeats;
   readonly vehicles: VehicleStates;
   readonly features: FeatureBatch;

@@ -17,6 +17,7 @@ import type { StreamAssembler } from '../ingest/ports.ts';
 import { UploadIntake } from '../ingest/upload-intake.ts';
 import { inLedger, RememberingRegistry } from '../ingest/vehicle-registry.ts';
 import type { BlobStore, Ledger } from '../ports.ts';
+import { SchemaWatch } from '../quality/schema-watch.ts';
 import { parseStandard } from '../quality/standard.ts';
 
 const MS_PER_HOUR = 3_600_000;
@@ -45,13 +46,17 @@ export async function openIngest(parts: IngestParts, resources: AsyncDisposableS
   const keepSinceMs = (): number => Date.now() - stagedAgeHoursMax * MS_PER_HOUR;
   const registry = new RememberingRegistry(inLedger(ledger), () => performance.now());
   const refusals = new Refusals(await FolderQuarantine.open(folder('quarantine'), quarantineBytesMax), ledger);
-  const accepted = await AcceptedRecordings.load(ledger);
+  const standard = await readStandard(config.standard ?? DEFAULT_STANDARD);
+  const watch = new SchemaWatch(parseStandard(standard));
+  const accepted = await AcceptedRecordings.load(ledger, (stored) => {
+    watch.add(stored);
+    watch.readUpTo(stored.sequence);
+  });
   const assemblies = await FolderAssemblies.open(folder('assembly'));
-  const shared = { refusals, assemblies, filer: new RecordingFiler({ ledger, blobs, accepted }) };
+  const shared = { refusals, assemblies, filer: new RecordingFiler({ ledger, blobs, accepted, watch }) };
   const staging = await FolderStaging.open(folder('staging'), keepSinceMs());
   const uploads = await FolderUploads.open(folder('uploads'), keepSinceMs());
   sweepHourly([staging, uploads], keepSinceMs, { logger, resources });
-  const standard = await readStandard(config.standard ?? DEFAULT_STANDARD);
   const startThread = (): ThreadedAssembler => resources.use(new ThreadedAssembler({ standard }));
   // Started when they are needed: a safety event is a few chunks, a bulk recording or an import may take long.
   const safety = startThread();

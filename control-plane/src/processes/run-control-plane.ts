@@ -1,9 +1,11 @@
 /** One control-plane process: starts its roles, says when it is ready, and stops them in order. */
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { buildApp } from '../api/app.ts';
 import { consumeTelemetry } from '../adapters/nats-telemetry.ts';
-import { CENTRE_LANES, consumeUplink } from '../adapters/nats-uplink.ts';
+import { CENTRE_LANES } from '../adapters/nats-uplink.ts';
 import { startWorker } from '../adapters/temporal-worker.ts';
+import { consumeUplinkOnThread } from '../adapters/threaded-uplink.ts';
 import { serveBlobFetch } from '../adapters/nats-blob-fetch.ts';
 import { BundleAccess } from '../assign/bundle-access.ts';
 import { type ControlPlaneConfig, withoutSecrets } from '../config/control-plane-config.ts';
@@ -43,7 +45,7 @@ export async function runControlPlane(options: ControlPlaneOptions): Promise<voi
 }
 
 function startIngest(
-  { context, connection, intake, telemetry }: Assembly,
+  { context, connection, intake, telemetry, samples }: Assembly,
   config: ControlPlaneConfig,
   resources: AsyncDisposableStack,
 ): void {
@@ -52,9 +54,22 @@ function startIngest(
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const { ingestConcurrency: concurrency } = config.limits;
-  const queue = { stream: STREAMS.uplink, consumer: 'ingest', lanes: CENTRE_LANES };
-  const uplink = consumeUplink({ connection, intake, concurrency, logger, ...queue }, signal);
-  const monitoring = consumeTelemetry({ connection, telemetry, logger }, signal);
+  const { url, jwt, seedFile } = config.nats;
+  const uplink = consumeUplinkOnThread(
+    {
+      nats: { url, jwt, seedFile },
+      name: 'control-plane-uplink',
+      stream: STREAMS.uplink,
+      consumer: 'ingest',
+      lanes: CENTRE_LANES,
+      concurrency,
+      staging: join(config.dataDir, 'staging'),
+      intake,
+      logger,
+    },
+    signal,
+  );
+  const monitoring = consumeTelemetry({ connection, telemetry, samples, logger }, signal);
   resources.defer(async () => {
     stop.abort();
     await Promise.all([uplink, monitoring]);

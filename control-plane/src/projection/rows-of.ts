@@ -1,14 +1,13 @@
 /** Why: what the tables say about one ledger entry, as a pure function, so that replaying gives the same rows. */
 import { type FactBody, filterableCircumstances, type LedgerEntry } from '@fleetloop/schemas';
-import { hashLeaf } from '../ledger/merkle-tree.ts';
 import type { StoredEntry } from '../ports.ts';
 import type { ResolveName } from '../trace/lineage.ts';
 import { lineageOf } from '../trace/lineage-of.ts';
-import { checkRows } from '../quality/check-rows.ts';
+import { checkRows, formRows } from '../quality/check-rows.ts';
 import { lostRow, pullRow, vehicleRows } from './fleet-rows.ts';
 import { featureSetRows } from '../features/feature-set-rows.ts';
 import { deploymentRows } from './deployment-rows.ts';
-import { row, type TableRow } from './tables.ts';
+import { JsonText, row, type TableRow } from './tables.ts';
 
 /** All rows that an entry adds. `resolve` names the node that a digest or short name stood for when the entry was written. */
 export function rowsOf(stored: StoredEntry, resolve: ResolveName): readonly TableRow[] {
@@ -22,7 +21,7 @@ export function rowsOf(stored: StoredEntry, resolve: ResolveName): readonly Tabl
   ];
 }
 
-function factRow({ entry, bytes }: StoredEntry): TableRow {
+function factRow({ entry, bodyText }: StoredEntry): TableRow {
   const dot = entry.subject.indexOf('.');
   return row('facts', {
     kind: entry.kind,
@@ -33,8 +32,7 @@ function factRow({ entry, bytes }: StoredEntry): TableRow {
     actor: entry.actor,
     reason: entry.reason ?? null,
     evidence: entry.evidence,
-    body: entry.body,
-    leaf: Buffer.from(hashLeaf(bytes)).toString('hex'),
+    body: bodyText === undefined ? entry.body : new JsonText(bodyText),
   });
 }
 
@@ -61,14 +59,18 @@ function entityRows(entry: LedgerEntry): readonly TableRow[] {
     case 'campaign.ended':
     case 'checkpoint.key_rotated':
       return [];
+    case 'recording.released':
+      return [row('released', entry.body)];
     case 'recording.accepted':
       return [recordingRow(entry.body)];
     case 'recording.quarantined': {
-      const { recording, vehicleId, eventId, code, message, source } = entry.body;
-      return [row('quarantine', { recording, vehicle_id: vehicleId, event: eventId, code, message, source })];
+      const { recording, vehicleId, eventId, code, message, source, report = null } = entry.body;
+      return [row('quarantine', { recording, vehicle_id: vehicleId, event: eventId, code, message, source, report })];
     }
     case 'recording.checked':
       return checkRows(entry.body);
+    case 'form.introduced':
+      return formRows(entry.body);
     case 'recording.evicted':
       return [lostRow(entry.body)];
     case 'pull.requested':
@@ -84,7 +86,7 @@ function entityRows(entry: LedgerEntry): readonly TableRow[] {
 
 type AfterData = Exclude<
   LedgerEntry['kind'],
-  `${'vehicle' | 'pull' | 'campaign' | 'checkpoint' | 'recording' | 'label'}.${string}`
+  `${'vehicle' | 'pull' | 'campaign' | 'checkpoint' | 'recording' | 'form' | 'label'}.${string}`
 >;
 type EntryOf<Kind extends LedgerEntry['kind']> = Extract<LedgerEntry, { readonly kind: Kind }>;
 
@@ -167,7 +169,6 @@ function recordingRow(body: FactBody<'recording.accepted'>): TableRow {
     pull: metadata.pull ?? null,
     attributes: metadata.session.attributes,
     topics: body.topics,
-    metadata,
     manifest: body.manifest,
     time_of_day: circumstances.timeOfDay,
     sun_elevation_degrees: timeOfDay?.sunElevationDegrees ?? null,

@@ -6,15 +6,24 @@
  * raise PROJECTION_VERSION. What lineage says of the fact stands in trace/lineage-of.ts. Nothing else: every file of the
  * former version is dropped and replayed.
  */
+import { FleetError } from '@fleetloop/schemas';
 
 /** Change this whenever tables or rows change: a file of another version is dropped and replayed. */
-export const PROJECTION_VERSION = 3;
+export const PROJECTION_VERSION = 4;
 
 /** `json` is a VARCHAR with JSON text, which DuckDB's JSON functions read. */
 export type ColumnType = 'text' | 'integer' | 'real' | 'flag' | 'json';
 export type TableName = keyof typeof TABLES;
 /** A value of a cell; objects only in `json` columns. */
 export type Cell = string | number | bigint | boolean | null | object;
+/** What a `json` cell is given as where its text is at hand. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
 export type TableRow = { readonly table: TableName; readonly values: Readonly<Record<string, Cell>> };
 
 export const TABLES = {
@@ -28,7 +37,6 @@ export const TABLES = {
     reason: 'text',
     evidence: 'json',
     body: 'json',
-    leaf: 'text',
   },
   vehicles: {
     vehicle_id: 'text',
@@ -64,7 +72,6 @@ export const TABLES = {
     pull: 'text',
     attributes: 'json',
     topics: 'json',
-    metadata: 'json',
     manifest: 'text',
     time_of_day: 'text',
     sun_elevation_degrees: 'real',
@@ -83,7 +90,16 @@ export const TABLES = {
     generator: 'text',
     import_key: 'text',
   },
-  quarantine: { recording: 'text', vehicle_id: 'text', event: 'text', code: 'text', message: 'text', source: 'text' },
+  quarantine: {
+    recording: 'text',
+    vehicle_id: 'text',
+    event: 'text',
+    code: 'text',
+    message: 'text',
+    source: 'text',
+    report: 'text',
+  },
+  released: { recording: 'text', quarantine: 'integer', reason: 'text' },
   /** One row for each check of a recording, and one for each finding that stands in the ledger. */
   checks: {
     recording: 'text',
@@ -107,6 +123,21 @@ export const TABLES = {
     message: 'text',
     verdict: 'text',
     standard: 'text',
+  },
+  /** One row for each topic and software version: the form that it was first seen with, and in which recording. */
+  forms: {
+    recording: 'text',
+    vehicle_id: 'text',
+    hardware_revision: 'text',
+    software_name: 'text',
+    software_version: 'text',
+    generator: 'text',
+    topic: 'text',
+    encoding: 'text',
+    schema_name: 'text',
+    schema_digest: 'text',
+    fields: 'json',
+    rate_hz: 'real',
   },
   lost_recordings: {
     vehicle_id: 'text',
@@ -278,7 +309,8 @@ export const TABLES = {
 
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 
-const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
+/** What a column of each type is in DuckDB. */
+export const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
   text: 'VARCHAR',
   integer: 'BIGINT',
   real: 'DOUBLE',
@@ -286,8 +318,8 @@ const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
   json: 'VARCHAR',
 };
 
-/** Columns that questions are asked by; DuckDB scans the rest. */
-const INDEXES = ['facts(kind, key)', 'edges(from_id)', 'edges(to_id)', 'nodes(id)'] as const;
+/** JSON texts hardly repeat: looking for what they have in common takes a checkpoint longer than writing them. */
+const STORAGE: Readonly<Partial<Record<ColumnType, string>>> = { json: ' USING COMPRESSION uncompressed' };
 
 /** Columns of a table in the order in which they are written; `sequence` is the first of each. */
 export function columnsOf(table: TableName): readonly (readonly [string, ColumnType])[] {
@@ -305,10 +337,10 @@ const COLUMNS = Object.fromEntries(
 export const CURRENT_LABELS =
   'SELECT * FROM labels QUALIFY row_number() OVER (PARTITION BY recording ORDER BY sequence DESC) = 1';
 
-/** Statements that make an empty projection, without its indexes. */
+/** Statements that make an empty projection. There is no index: keeping one costs each row more than scanning a column costs a question. */
 export function schemaStatements(): string[] {
   const tables = TABLE_NAMES.map((table) => {
-    const columns = columnsOf(table).map(([name, type]) => `"${name}" ${SQL_TYPES[type]}`);
+    const columns = columnsOf(table).map(([name, type]) => `"${name}" ${SQL_TYPES[type]}${STORAGE[type] ?? ''}`);
     return `CREATE TABLE "${table}" (${columns.join(', ')})`;
   });
   return [
@@ -319,11 +351,17 @@ export function schemaStatements(): string[] {
   ];
 }
 
-/** Statements that index what is there; made after a replay, they cost a fraction of what each row pays with them. */
-export function indexStatements(): string[] {
-  return INDEXES.map((index, position) => `CREATE INDEX IF NOT EXISTS by_${position} ON ${index}`);
+/** The text of a cell in a `json` column. */
+export function jsonTextOf(cell: Cell): string {
+  return cell instanceof JsonText ? cell.text : JSON.stringify(cell);
 }
 
 export function row(table: TableName, values: Readonly<Record<string, Cell>>): TableRow {
   return { table, values };
+}
+
+/** The text of a cell in a `text` column. @throws FleetError INTERNAL_UNEXPECTED when it is something else */
+export function textOf(cell: Cell | undefined): string {
+  if (typeof cell === 'string') return cell;
+  throw new FleetError('INTERNAL_UNEXPECTED', `a text column was given a ${typeof cell}`);
 }

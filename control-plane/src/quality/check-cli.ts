@@ -7,7 +7,7 @@ import { type CheckedFile, checkFile, type FileReport } from './check-files.ts';
 import { defaultStandard } from './default-standard.ts';
 import type { Finding } from './finding.ts';
 import { RULES } from './rules.ts';
-import { withSchemaChanges } from './schema-findings.ts';
+import { withSchemaChanges } from './schema-of-files.ts';
 import { parseStandard, type Standard } from './standard.ts';
 
 /** Most files of one call. */

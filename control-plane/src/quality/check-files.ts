@@ -1,11 +1,20 @@
 /** Why: checks files without any server: reads each once, from any format that sources are read from, and judges what came. */
-import { FleetError, type RecordingMetadata } from '@fleetloop/schemas';
-import { fromMetadataRecords, type McapMetadataRecord } from '@fleetloop/schemas/recording';
-import { openSource, type LoadedMapping, type Source, type SourceFiles } from '@fleetloop/schemas/source';
+import { FleetError } from '@fleetloop/schemas';
+import { type RecordingScan, scanRecording } from '@fleetloop/schemas/recording';
+import {
+  isFleetRecording,
+  openSource,
+  type LoadedMapping,
+  type Source,
+  type SourceFiles,
+} from '@fleetloop/schemas/source';
 import type { CheckReport } from './finding.ts';
-import type { RecordingForm } from './schema-drift.ts';
-import { RecordingCheck, type RecordingFacts } from './recording-check.ts';
+import { type FormOrigin, originOf } from './known-forms.ts';
+import { metadataFacts } from './metadata-facts.ts';
+import { RecordingCheck } from './recording-check.ts';
+import type { FormSpan } from './schema-findings.ts';
 import type { Standard } from './standard.ts';
+import { boundedForms, type TopicForm } from './topic-form.ts';
 
 /** Codes that say that the file itself is damaged; other failures are of the call. */
 const DAMAGE: ReadonlySet<string> = new Set([
@@ -26,7 +35,9 @@ export type CheckOptions = {
 };
 
 export type FileReport = { readonly file: string } & CheckReport;
-/** A report, and what later files of the same vehicle are compared with; undefined for a file that names no vehicle. */
+/** What files are compared by: the forms of a recording, whose it is and when. */
+export type RecordingForm = FormSpan & { readonly origin: FormOrigin; readonly topics: readonly TopicForm[] };
+/** A report, and what later files are compared with; undefined for a file that names no vehicle. */
 export type CheckedFile = { readonly report: FileReport; readonly form: RecordingForm | undefined };
 
 /** @throws FleetError SOURCE_NOT_FOUND, MAPPING_INVALID: what is wrong with the call, not with the file */
@@ -36,49 +47,36 @@ export async function checkFile(
 ): Promise<CheckedFile> {
   const check = new RecordingCheck(standard);
   let source: Source | undefined;
+  let scan: RecordingScan | undefined;
   let damage: string | undefined;
   try {
     source = await openSource({ ...mapping, sourcePath: path, files, signal });
-    for await (const batch of source.batches()) for (const message of batch) check.push(message);
+    // What goes into the catalogue as it is must be judged as it is there: by the same scan, in the order of the file.
+    if (mapping === undefined && (await isFleetRecording(path, files)))
+      scan = await scanRecording(files.read(path, signal), (message) => check.push(message));
+    else for await (const batch of source.batches()) for (const message of batch) check.push(message);
   } catch (error) {
     signal?.throwIfAborted();
     const failure = FleetError.from(error);
-    if (!DAMAGE.has(failure.code)) throw failure;
-    damage = failure.message;
+    const isBeheaded = failure.code === 'MAPPING_INVALID' && mapping === undefined && /\.mcap$/i.test(path);
+    if (!DAMAGE.has(failure.code) && !isBeheaded) throw failure;
+    damage = isBeheaded ? `${path} does not begin as MCAP files do` : failure.message;
   }
-  const facts = metadataFacts(source?.description.metadata ?? []);
+  const facts = metadataFacts(scan?.metadata ?? source?.description.metadata ?? []);
   const forms = check.forms();
   const report = {
     file: path,
     ...check.finish({
       ...facts,
       damage,
-      declared: source?.description.channels ?? [],
+      declared: scan?.channels ?? source?.description.channels ?? [],
       attributes: source?.description.attributes,
+      stepsBack: source?.report().stepsBack,
     }),
   };
   const { metadata } = facts;
-  const form =
-    metadata === undefined
-      ? undefined
-      : {
-          vehicle: metadata.vehicle.id,
-          softwareVersion: metadata.software.version,
-          startNs: check.startNs,
-          topics: forms,
-        };
+  const { startNs, endNs } = check;
+  const { topics } = boundedForms(forms);
+  const form = metadata === undefined ? undefined : { origin: originOf(path, metadata), startNs, endNs, topics };
   return { report, form };
-}
-
-/** A file without any record of ours is of somebody else and carries what it carries; one with some must have all. */
-function metadataFacts(records: readonly McapMetadataRecord[]): Pick<RecordingFacts, 'metadata' | 'metadataFault'> {
-  if (!records.some(({ name }) => name.startsWith('fleet.'))) return {};
-  let metadata: RecordingMetadata;
-  try {
-    metadata = fromMetadataRecords(records);
-  } catch (error) {
-    return { metadataFault: FleetError.from(error).message };
-  }
-  const device = records.find(({ name }) => name === 'foxglove')?.metadata.get('deviceId');
-  return { metadata, ...(device === undefined ? {} : { vehicleId: device }) };
 }

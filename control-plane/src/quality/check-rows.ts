@@ -1,4 +1,4 @@
-/** Why: the rows of the projection that one check adds. */
+/** Why: the rows of the projection that one check adds, and those of forms that it saw first. */
 import type { FactBody } from '@fleetloop/schemas';
 import { row, type TableRow } from '../projection/tables.ts';
 
@@ -26,4 +26,27 @@ export function checkRows(body: FactBody<'recording.checked'>): readonly TableRo
     }),
   );
   return [check, ...rows];
+}
+
+export function formRows(body: FactBody<'form.introduced'>): readonly TableRow[] {
+  const { recording, vehicleId, hardwareRevision, softwareName, softwareVersion, generator, topics } = body;
+  const origin = {
+    recording,
+    vehicle_id: vehicleId,
+    hardware_revision: hardwareRevision,
+    software_name: softwareName,
+    software_version: softwareVersion,
+    generator,
+  };
+  return topics.map(({ topic, encoding, schemaName, schema, fields, rateHz }) =>
+    row('forms', {
+      ...origin,
+      topic,
+      encoding,
+      schema_name: schemaName,
+      schema_digest: schema,
+      fields,
+      rate_hz: rateHz,
+    }),
+  );
 }

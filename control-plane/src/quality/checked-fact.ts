@@ -1,6 +1,7 @@
 /** Why: what the ledger keeps of a check: its verdict and its first findings; the whole report is a blob that it names. */
 import type { Digest, FactBody } from '@fleetloop/schemas';
 import type { CheckReport, Severity } from './finding.ts';
+import type { TopicForm } from './topic-form.ts';
 
 /** Findings that stand in the ledger itself. */
 export const FINDINGS_IN_FACT_MAX = 64;
@@ -30,7 +31,7 @@ export function checkedBody(recording: Digest, checked: CheckReport, report: Dig
   };
 }
 
-/** The whole report, the same bytes for the same recording and standard. */
-export function reportBytes(checked: CheckReport): Uint8Array {
-  return Buffer.from(`${JSON.stringify(checked)}\n`, 'utf8');
+/** The whole report with the forms of all topics, the same bytes for the same recording, standard and history. */
+export function reportBytes(checked: CheckReport, forms: readonly TopicForm[]): Uint8Array {
+  return Buffer.from(`${JSON.stringify({ ...checked, forms })}\n`, 'utf8');
 }

@@ -54,9 +54,7 @@ export class FindingList {
 
   report(): CheckReport {
     const { name, version, digest } = this.#standard;
-    const findings = this.#findings.toSorted(
-      (a, b) => SEVERITY_ORDER[a.severity] - SEVERITY_ORDER[b.severity] || byTime(a.fromNs, b.fromNs),
-    );
+    const findings = this.#findings.toSorted(byWeight);
     return {
       standard: { name, version, digest },
       verdict: verdictOf(findings, this.#standard),
@@ -64,6 +62,19 @@ export class FindingList {
       suppressed: this.#suppressed,
     };
   }
+}
+
+/** A report with what was found later by the same standard; beyond the limit the lightest findings are only counted. */
+export function withFindings(report: CheckReport, more: CheckReport, standard: Standard): CheckReport {
+  const all = [...report.findings, ...more.findings].toSorted(byWeight);
+  const findings = all.slice(0, FINDINGS_MAX);
+  const suppressed = report.suppressed + more.suppressed + all.length - findings.length;
+  const verdict = report.verdict === 'quarantined' ? report.verdict : verdictOf(all, standard);
+  return { ...report, verdict, findings, suppressed };
+}
+
+function byWeight(a: Finding, b: Finding): number {
+  return SEVERITY_ORDER[a.severity] - SEVERITY_ORDER[b.severity] || byTime(a.fromNs, b.fromNs);
 }
 
 /** Quarantine takes a finding of severity error for a rule that the standard names. */

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { PageQuery, parseRequest } from '../api/request.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
+import { projectionFor } from '../projection/as-of.ts';
 import { listFindings, readChecked } from './findings-catalogue.ts';
 import { findSharedCauses } from './shared-cause.ts';
 
@@ -14,8 +15,9 @@ const FindingsQuery = PageQuery.extend({
 export function registerFindingRoutes(app: FastifyInstance, { projection }: Pick<ControlPlane, 'projection'>): void {
   app.get('/v1/findings', async (request) => {
     const { where, limit, after } = parseRequest(FindingsQuery, request.query, 'query');
-    const page = await listFindings(projection, { where, limit, after });
-    const { checked, found } = await readChecked(projection);
+    const view = await projectionFor(projection, request.query);
+    const page = await listFindings(view, { where, limit, after });
+    const { checked, found } = await readChecked(view);
     const listed = new Set(page.findings.map(({ rule, topic }) => `${rule} ${topic}`));
     const causes = findSharedCauses(
       checked,

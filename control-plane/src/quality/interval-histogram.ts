@@ -21,6 +21,14 @@ export class IntervalHistogram {
     return this.#total;
   }
 
+  /** Intervals in the bins that lie between the two, ns, as far as bins tell. */
+  between(fromNs: number, toNs: number): number {
+    const bin = (ns: number): number => Math.round((Math.log2(Math.max(1_000, ns)) - LOG2_MIN) * BINS_PER_OCTAVE);
+    let sum = 0;
+    for (let index = bin(fromNs); index < Math.min(BINS, bin(toNs)); index += 1) sum += this.#counts[index] as number;
+    return sum;
+  }
+
   /** Geometric middle of the bin that holds the quantile, ns; NaN when there is none. */
   quantile(share: number): number {
     let left = share * this.#total;

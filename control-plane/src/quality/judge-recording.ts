@@ -5,6 +5,7 @@ import { judgeClock } from './rules-clock.ts';
 import { judgeGravity } from './rules-gravity.ts';
 import { judgeLocation } from './rules-location.ts';
 import { judgeMotion } from './rules-motion.ts';
+import { judgePresence } from './rules-presence.ts';
 import { judgeTiming } from './rules-timing.ts';
 import { judgeDuplicates, judgeValues } from './rules-values.ts';
 
@@ -14,6 +15,7 @@ export function judgeRecording(judged: Judged): void {
   judgeCompleteness(judged);
   judgeIdentity(judged);
   judgeTiming(judged);
+  judgePresence(judged);
   judgeClock(judged);
   judgeGravity(judged);
   judgeMotion(judged);

@@ -1,10 +1,14 @@
 /** Why: what the rules are given, apart from the rules, so that none of them needs another one for it. */
-import type { RecordingMetadata } from '@fleetloop/schemas';
+import type { RecordingMetadata, SignalChannel } from '@fleetloop/schemas';
+import type { StepBack } from '@fleetloop/schemas/source';
 import type { FindingList } from './finding-list.ts';
 import type { MotionMonitor } from './motion-monitor.ts';
+import type { RepeatWatch } from './repeat-watch.ts';
 import type { BoundSignal } from './signal-binding.ts';
 import type { SignalStatistics } from './signal-statistics.ts';
+import type { SpikeWatch } from './spike-watch.ts';
 import type { Standard } from './standard.ts';
+import type { FormSampler } from './topic-form.ts';
 import type { TopicTiming } from './topic-timing.ts';
 import type { UtcOffset } from './utc-offset.ts';
 
@@ -20,18 +24,26 @@ export type RecordingFacts = {
   readonly vehicleId?: string | undefined;
   /** Topics that were announced with a rate; those without a message are findings. */
   readonly declared?: readonly { readonly topic: string; readonly rateHz?: number | undefined }[];
+  /** Where log times of a topic go back in the file, of a source that delivers in order. */
+  readonly stepsBack?: readonly StepBack[] | undefined;
   /** Attributes of the session, where there is no metadata. */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
 };
 
-export type WatchedSignal = { readonly signal: BoundSignal; readonly statistics: SignalStatistics };
+export type WatchedSignal = {
+  readonly signal: BoundSignal;
+  readonly statistics: SignalStatistics;
+  /** Where the standard says how much the quantity can change. */
+  readonly spikes: SpikeWatch | undefined;
+};
 export type WatchedTopic = {
   readonly topic: string;
   readonly rateHz: number | undefined;
   readonly isLatched: boolean;
-  readonly encoding: string;
-  readonly schemaName: string;
+  /** What its form is told by: a sample of a foreign channel, or the channels of signals. */
+  readonly form: FormSampler | Set<SignalChannel>;
   readonly timing: TopicTiming;
+  readonly repeats: RepeatWatch;
   readonly signals: WatchedSignal[];
   undecodable: number;
   readonly utc: UtcOffset;

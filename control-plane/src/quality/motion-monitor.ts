@@ -23,6 +23,8 @@ export type Member = {
   readonly track: Track;
   /** Farthest that the vehicle drove, by its own speed, while a heading kept one value. */
   readonly still: StillDrive;
+  /** Its value in the last message, NaN when it had none. */
+  latest: number;
 };
 /** The triple of one topic. */
 export type Triple = { readonly members: readonly (Member | undefined)[]; readonly gravity: GravityWindows };
@@ -60,6 +62,8 @@ export class MotionMonitor {
   #speedMps = Number.NaN;
   #speedMpsMax = 0;
   #speedOf: Member | undefined;
+  /** The speed that all else is held against. */
+  #mainSpeed: Member | undefined;
 
   constructor(standard: Standard) {
     this.#standard = standard;
@@ -69,7 +73,7 @@ export class MotionMonitor {
   bind(signals: readonly BoundSignal[]): Feed | undefined {
     const feeds: Feed[] = [];
     const byKind = { acceleration: [] as (Member | undefined)[], gyro: [] as (Member | undefined)[] };
-    const position: { latitude?: number; longitude?: number } = {};
+    const position: { latitude?: number; longitude?: number; heading?: Member } = {};
     for (const [index, signal] of signals.entries()) {
       const role = motionRoleOf(signal.path);
       if (role === undefined || this.#members.length >= MEMBERS_MAX) continue;
@@ -77,16 +81,17 @@ export class MotionMonitor {
         position[role.kind] = index;
         continue;
       }
-      const member = { signal, role, track: new Track(), still: new StillDrive() };
+      const member = { signal, role, track: new Track(), still: new StillDrive(), latest: Number.NaN };
       this.#members.push(member);
       if (role.kind === 'acceleration' || role.kind === 'gyro') byKind[role.kind][role.axis] = member;
+      if (role.kind === 'heading') position.heading ??= member;
       feeds.push(this.#feedOf(member, index));
     }
     const indexes = byKind.acceleration.map((member) => (member === undefined ? -1 : signals.indexOf(member.signal)));
     if (indexes.length === 3 && indexes.every((index) => index >= 0))
       feeds.push(this.#feedTriple(signals, indexes, byKind.acceleration));
     if (position.latitude !== undefined && position.longitude !== undefined)
-      feeds.push(this.#feedPosition(signals, position.latitude, position.longitude));
+      feeds.push(this.#feedPosition(signals, [position.latitude, position.longitude], position.heading));
     if (feeds.length === 0) return undefined;
     return (nowNs, values) => {
       if (nowNs - this.#blockStartNs >= BLOCK_NS || nowNs < this.#blockStartNs - BLOCK_NS) this.#endBlock(nowNs);
@@ -129,9 +134,11 @@ export class MotionMonitor {
       this.#speedOf = member;
     return (nowNs, values) => {
       const raw = values[index] as number;
+      member.latest = Number.NaN;
       if (!Number.isFinite(raw)) return;
       const value = signal.conversion === undefined ? raw : toRuleUnit(role, raw * scale + offset);
       if (role.kind === 'heading') {
+        member.latest = value;
         unwrapped = Number.isNaN(unwrapped) ? value : unwrapped + turnOf(value - unwrapped);
         track.push(nowNs, unwrapped);
         member.still.push(nowNs, raw, this.#speedMps);
@@ -159,7 +166,11 @@ export class MotionMonitor {
       gravity.push(nowNs, (values[x] as number) * sx, (values[y] as number) * sy, (values[z] as number) * sz);
   }
 
-  #feedPosition(signals: readonly BoundSignal[], latitude: number, longitude: number): Feed {
+  #feedPosition(
+    signals: readonly BoundSignal[],
+    [latitude, longitude]: readonly [number, number],
+    heading: Member | undefined,
+  ): Feed {
     const monitor = new PositionMonitor(this.#standard.location);
     const signal = signals[latitude] as BoundSignal;
     this.#positions.set(signal.topic, { monitor, signal });
@@ -171,7 +182,7 @@ export class MotionMonitor {
         nowNs,
         (values[latitude] as number) * scaleLatitude,
         (values[longitude] as number) * scaleLongitude,
-        this.#speedMps,
+        { speedMps: this.#speedMps, heading: heading?.latest ?? Number.NaN },
       );
   }
 
@@ -183,8 +194,9 @@ export class MotionMonitor {
   }
 
   #compare(): void {
-    const of = (kind: MotionRole['kind']): Member[] => this.#members.filter(({ role }) => role.kind === kind);
-    const speeds = of('speed').toSorted((a, b) => Number(isPrimary(b)) - Number(isPrimary(a)));
+    const members = withoutShadows(this.#members);
+    const of = (kind: MotionRole['kind']): Member[] => members.filter(({ role }) => role.kind === kind);
+    const speeds = this.#inOrder(of('speed'));
     const [speed] = speeds;
     const gyros = of('gyro');
     const positions = [...this.#positions.values()];
@@ -205,6 +217,14 @@ export class MotionMonitor {
           this.#pair('course', { signal, track: monitor.course }, heading, valueAgainstValue);
     }
     this.#wheels(speeds, gyros);
+  }
+
+  /** The one that comes most often of those that are the vehicle's speed; it stays, so that pairs stay what they are. */
+  #inOrder(speeds: readonly Member[]): readonly Member[] {
+    const counted = speeds.filter((member) => isPrimary(member) && member.track.count >= STEPS_MIN);
+    this.#mainSpeed ??= counted.toSorted((a, b) => b.track.count - a.track.count)[0];
+    const rank = (member: Member): number => (member === this.#mainSpeed ? 2 : Number(isPrimary(member)));
+    return speeds.toSorted((a, b) => rank(b) - rank(a));
   }
 
   #pair(
@@ -263,6 +283,12 @@ export class MotionMonitor {
       return [a.map((value, at) => (b[at] as number) - value), second.smoothed(grid)];
     });
   }
+}
+
+/** Where a path is declared, fields that only have a name like it are what it was read from, or less sure than it. */
+function withoutShadows(members: readonly Member[]): readonly Member[] {
+  const declared = new Set(members.flatMap(({ signal }) => (signal.isDeclared ? [signal.path] : [])));
+  return members.filter(({ signal }) => signal.isDeclared || !declared.has(signal.path));
 }
 
 function isPrimary({ role }: Member): boolean {

@@ -1,4 +1,5 @@
 /** Why: positions say how fast and which way a vehicle went, independent of every other sensor, and where they cannot be. */
+import { CourseOffset } from './course-offset.ts';
 import { StillDrive } from './still-drive.ts';
 import { Track } from './track.ts';
 
@@ -7,9 +8,21 @@ const METRES_PER_DEGREE = 111_195;
 const LEG_NS_MIN = 0.9e9;
 const LEG_NS_MAX = 5e9;
 const JUMPS_MAX = 64;
-const NULL_DEGREES = 0.01;
+/** Some centimetres: what stands for no fix is nothing, while a boat or a simulation may well be near it. */
+const NULL_DEGREES = 1e-6;
+
+/** Below this, m/s, noise of the positions is most of a leg's course. */
+const OFFSET_MPS_MIN = 5;
 
 export type Jump = { readonly fromNs: number; readonly toNs: number; readonly metres: number; readonly mps: number };
+
+export type MotionNow = { readonly speedMps: number; readonly heading: number };
+type Fix = {
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly nowNs: number;
+  readonly heading: number;
+};
 
 export class PositionMonitor {
   /** Speed (m/s) and course (degrees clockwise from north, unwrapped) over ground. */
@@ -24,8 +37,9 @@ export class PositionMonitor {
   readonly latitude: [number, number] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   readonly longitude: [number, number] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   readonly still = new StillDrive();
-  #anchor: { readonly latitude: number; readonly longitude: number; readonly nowNs: number } | undefined;
-  #last: { readonly latitude: number; readonly longitude: number; readonly nowNs: number } | undefined;
+  readonly headingOffset = new CourseOffset();
+  #anchor: Fix | undefined;
+  #last: Fix | undefined;
   #course = Number.NaN;
   readonly #speedMpsMax: number;
   readonly #noiseM: number;
@@ -35,8 +49,8 @@ export class PositionMonitor {
     this.#noiseM = noiseM;
   }
 
-  /** @param speedMps the vehicle's own speed now, NaN when it is not known */
-  push(nowNs: number, latitude: number, longitude: number, speedMps: number): void {
+  /** @param motion the vehicle's own speed and heading now, NaN where it is not known */
+  push(nowNs: number, latitude: number, longitude: number, { speedMps, heading }: MotionNow): void {
     if (!Number.isFinite(latitude + longitude)) return;
     this.count += 1;
     if (Math.abs(latitude) < NULL_DEGREES && Math.abs(longitude) < NULL_DEGREES) {
@@ -47,7 +61,7 @@ export class PositionMonitor {
     }
     widen(this.latitude, latitude);
     widen(this.longitude, longitude);
-    const here = { latitude, longitude, nowNs };
+    const here = { latitude, longitude, nowNs, heading };
     this.#jump(here);
     // One number that is equal only when both are.
     this.still.push(nowNs, latitude * 1_000 + longitude, speedMps);
@@ -60,7 +74,7 @@ export class PositionMonitor {
     this.course.clear();
   }
 
-  #jump(here: { readonly latitude: number; readonly longitude: number; readonly nowNs: number }): void {
+  #jump(here: Fix): void {
     const last = this.#last;
     if (last === undefined || here.nowNs <= last.nowNs) return;
     const metres = distanceOf(last, here).metres;
@@ -72,7 +86,7 @@ export class PositionMonitor {
       this.jumps.push({ fromNs: last.nowNs, toNs: here.nowNs, metres, mps: metres / seconds });
   }
 
-  #leg(here: { readonly latitude: number; readonly longitude: number; readonly nowNs: number }): void {
+  #leg(here: Fix): void {
     const anchor = this.#anchor;
     const lengthNs = here.nowNs - (anchor?.nowNs ?? Number.NaN);
     if (anchor !== undefined && lengthNs >= 0 && lengthNs < LEG_NS_MIN) return;
@@ -84,6 +98,7 @@ export class PositionMonitor {
     this.speed.push(middleNs, mps);
     if (mps < 2) return;
     const degrees = (Math.atan2(east, north) * 180) / Math.PI;
+    if (mps >= OFFSET_MPS_MIN) this.headingOffset.push([anchor.heading, here.heading], degrees);
     this.#course = Number.isNaN(this.#course) ? degrees : this.#course + turnOf(degrees - this.#course);
     this.course.push(middleNs, this.#course);
   }

@@ -95,6 +95,31 @@ describe('RecordingCheck', () => {
     expect(rulesOf(local)).toEqual(['clock.zone']);
   });
 
+  it('finds a clock that runs too fast by less than any step, and bears one that a crystal may have', () => {
+    const drifting = (ppm: number): readonly SourceMessage[] =>
+      series(2_000, (sequence, logTimeNs) => {
+        const byNs = BigInt(Math.round((Number(logTimeNs - START_NS) * ppm) / 1e6));
+        return speed({ logTimeNs, publishTimeNs: logTimeNs - byNs, sequence }, 50 + Math.sin(sequence));
+      });
+    expect(rulesOf(drifting(250))).toEqual(['clock.skew']);
+    expect(rulesOf(drifting(40))).toEqual([]);
+  });
+
+  it('finds log times that went back in the file although they come in order', () => {
+    const stepOf = (topic: string, backNs: bigint) => ({ topic, fromNs: START_NS + backNs, toNs: START_NS });
+    expect(rulesOf(steady, { stepsBack: [stepOf('/vss/Vehicle', 300_000_000n)] })).toEqual(['clock.backwards']);
+    expect(rulesOf(steady, { stepsBack: [stepOf('/vss/Vehicle', 5_000_000n)] })).toEqual([]);
+  });
+
+  it('finds messages that came twice by their content, and none in frames that share a stamp', () => {
+    const twice = steady.flatMap((message, index) => (index % 10 === 5 ? [message, { ...message }] : [message]));
+    expect(rulesOf(twice)).toEqual(['structure.duplicates']);
+    const renumbered = twice.map((message, sequence) => ({ ...message, sequence }));
+    expect(rulesOf(renumbered)).toEqual(['structure.duplicates']);
+    const frames = renumbered.map((message, index) => speed(message, 50 + Math.sin(index)));
+    expect(rulesOf(frames)).toEqual([]);
+  });
+
   it('finds infinities and values outside of the range', () => {
     const odd = steady.map((message, index) => (index === 40 ? speed(message, Number.POSITIVE_INFINITY) : message));
     expect(rulesOf(odd)).toContain('value.infinite');

@@ -9,13 +9,15 @@ import type { RecordingFacts, WatchedSignal, WatchedTopic } from './judged.ts';
 import { FindingList } from './finding-list.ts';
 import { judgeRecording } from './judge-recording.ts';
 import { MotionMonitor } from './motion-monitor.ts';
+import { RepeatWatch } from './repeat-watch.ts';
+import { SampleBlock } from './sample-block.ts';
 import { bindDeclared, bindField } from './signal-binding.ts';
-import { SignalStatistics } from './signal-statistics.ts';
 import { regularPeriodNs } from './rules-timing.ts';
-import type { TopicForm } from './schema-drift.ts';
 import type { Standard } from './standard.ts';
+import { FormSampler, signalForm, type TopicForm } from './topic-form.ts';
 import { TopicTiming } from './topic-timing.ts';
 import { UtcOffset } from './utc-offset.ts';
+import { takeBlock, watchSignal } from './watched-signal.ts';
 
 export type { RecordingFacts } from './judged.ts';
 
@@ -34,6 +36,8 @@ export class RecordingCheck {
     { readonly watched: WatchedTopic; readonly read: Reader | undefined }
   >();
   readonly #motion: MotionMonitor;
+  /** Samples that no statistics have taken yet. */
+  readonly #blocks: { readonly block: SampleBlock; readonly signals: readonly WatchedSignal[] }[] = [];
   #signals = 0;
   #messages = 0;
   #baseNs: bigint | undefined;
@@ -51,7 +55,10 @@ export class RecordingCheck {
     if (found === undefined) return;
     const nowNs = Number(message.logTimeNs - this.#baseNs);
     const skewNs = message.publishTimeNs === message.logTimeNs ? 0 : Number(message.logTimeNs - message.publishTimeNs);
-    found.watched.timing.push(nowNs, skewNs, message.sequence);
+    const { timing, repeats } = found.watched;
+    repeats.push(message, nowNs, nowNs === timing.lastNs);
+    timing.push(nowNs, skewNs, message.sequence);
+    if (message.kind === 'opaque' && found.watched.form instanceof FormSampler) found.watched.form.push(message.data);
     found.read?.(message, nowNs);
   }
 
@@ -60,20 +67,25 @@ export class RecordingCheck {
     return this.#baseNs ?? 0n;
   }
 
+  /** Log time of the last message of any topic. */
+  get endNs(): bigint {
+    const latestNs = Math.max(0, ...[...this.#topics.values()].map(({ timing }) => timing.latestNs));
+    return this.startNs + BigInt(Math.round(latestNs));
+  }
+
   /** The forms of its topics, to be compared with those of other recordings. */
   forms(): readonly TopicForm[] {
-    return [...this.#topics.values()].map((watched) => ({
-      topic: watched.topic,
-      encoding: watched.encoding,
-      schemaName: watched.schemaName,
-      fields: watched.signals.map(({ signal }) => ({ name: signal.path ?? signal.name, unit: signal.unit })),
-      rateHz: rateOf(watched),
-    }));
+    return [...this.#topics.values()].map((watched) => {
+      const { topic, form } = watched;
+      const shape = form instanceof FormSampler ? form.form(this.#standard) : signalForm(topic, form);
+      return { ...shape, rateHz: rateOf(watched) };
+    });
   }
 
   /** Judges what came. The check is used up after it. */
   finish(facts: RecordingFacts): CheckReport {
     this.#motion.finish();
+    for (const { block, signals } of this.#blocks) takeBlock(block, signals);
     const list = new FindingList(this.#standard);
     const topics = [...this.#topics.values()];
     for (const { signals, timing } of topics) for (const { statistics } of signals) statistics.finish(timing.lastNs);
@@ -89,6 +101,12 @@ export class RecordingCheck {
     return list.report();
   }
 
+  #blockFor(signals: readonly WatchedSignal[]): SampleBlock {
+    const block = new SampleBlock(signals.length);
+    this.#blocks.push({ block, signals });
+    return block;
+  }
+
   #watch(message: SourceMessage): { readonly watched: WatchedTopic; readonly read: Reader | undefined } | undefined {
     const { channel } = message;
     let watched = this.#topics.get(channel.topic);
@@ -98,9 +116,9 @@ export class RecordingCheck {
         topic: channel.topic,
         rateHz: channel.rateHz,
         isLatched: channel.isLatched === true,
-        encoding: channel.kind === 'signal' ? 'signals' : (channel.encoding?.messageEncoding ?? 'protobuf'),
-        schemaName: channel.kind === 'signal' ? '' : channel.schemaName,
+        form: channel.kind === 'signal' ? new Set([channel]) : new FormSampler(channel),
         timing: new TopicTiming(),
+        repeats: new RepeatWatch(),
         signals: [],
         undecodable: 0,
         utc: new UtcOffset(),
@@ -115,17 +133,19 @@ export class RecordingCheck {
   }
 
   #readSignals(channel: SignalMessage['channel'], watched: WatchedTopic): Reader {
+    if (watched.form instanceof Set) watched.form.add(channel);
     const bound = channel.signals.map((definition) => bindDeclared(channel.topic, definition));
     const room = Math.max(0, SIGNALS_MAX - this.#signals);
-    const signals = bound.slice(0, room).map((signal) => ({ signal, statistics: new SignalStatistics() }));
+    const signals = bound.slice(0, room).map((signal) => watchSignal(signal, this.#standard));
     this.#signals += signals.length;
     watched.signals.push(...signals);
+    const block = this.#blockFor(signals);
     const feed = this.#motion.bind(bound);
     return (message, nowNs) => {
       if (message.kind !== 'signal') return;
       const { values } = message;
-      for (let index = 0; index < signals.length; index += 1)
-        (signals[index] as WatchedSignal).statistics.push(values[index] as number, nowNs);
+      block.add(values, nowNs);
+      if (block.isFull) takeBlock(block, signals);
       feed?.(nowNs, values);
     };
   }
@@ -148,10 +168,11 @@ export class RecordingCheck {
     const bound = names.map((name, index) =>
       bindField({ topic, schemaName, sample: samples[index] ?? Number.NaN }, name, this.#standard),
     );
-    const signals = bound.map((signal) => ({ signal, statistics: new SignalStatistics() }));
+    const signals = bound.map((signal) => watchSignal(signal, this.#standard));
     watched.signals.push(...signals);
     const indexes = new Map(names.map((name, index) => [name, index]));
     const values = new Float64Array(names.length);
+    const block = this.#blockFor(signals);
     const feed = this.#motion.bind(bound);
     watched.utc.bind(names);
     return (message, nowNs) => {
@@ -165,15 +186,16 @@ export class RecordingCheck {
         watched.undecodable += 1;
         return;
       }
-      for (let index = 0; index < signals.length; index += 1)
-        (signals[index] as WatchedSignal).statistics.push(values[index] as number, nowNs);
+      block.add(values, nowNs);
+      if (block.isFull) takeBlock(block, signals);
       watched.utc.push(message.logTimeNs, values);
       feed?.(nowNs, values);
     };
   }
 }
 
-function rateOf(watched: WatchedTopic): number | undefined {
+/** To three digits: the rest is noise, and the forms of like recordings are to be alike. */
+function rateOf(watched: WatchedTopic): number | null {
   const periodNs = regularPeriodNs(watched);
-  return Number.isNaN(periodNs) ? undefined : 1e9 / periodNs;
+  return Number.isNaN(periodNs) ? null : Number((1e9 / periodNs).toPrecision(3));
 }

@@ -1,5 +1,6 @@
 /** Why: whether the stamps can be believed: they go forward, agree with the source's own, with the receiver's UTC, and with each other. */
 import { at, type Judged, type WatchedTopic } from './judged.ts';
+import type { Place } from './topic-timing.ts';
 
 const QUARTER_HOUR_NS = 900e9;
 /** Widest time zone there is. */
@@ -10,6 +11,10 @@ const EPOCH_NS_MAX = 4_102_444_800_000_000_000n;
 /** Messages before a distance of two clocks means something. */
 const MESSAGES_MIN = 8;
 const STEP_NS_MIN = 0.5e9;
+/** A line through the distances of two clocks: means that it needs, the time that they span, and how little may be beside it. */
+const DRIFT_BLOCKS_MIN = 8;
+const DRIFT_S_MIN = 60;
+const DRIFT_EXPLAINED_MIN = 0.9;
 
 export function judgeClock(judged: Judged): void {
   for (const watched of judged.topics) {
@@ -22,12 +27,25 @@ export function judgeClock(judged: Judged): void {
   judgeStatements(judged);
 }
 
-function judgeBackwards(judged: Judged): void {
-  const { topics, standard, list } = judged;
+type BackStep = { readonly topic: string; readonly place: Place };
+
+/** Steps back as they stand in the file. Where a reader put messages in order, what is left of a step is not what it was. */
+function stepsBack({ topics, standard, facts, baseNs }: Judged): readonly BackStep[] {
   const limitNs = standard.timing.backwardsMsMax * 1e6;
-  const steps = topics.flatMap(({ topic, timing }) =>
-    timing.backwards.filter(({ fromNs, toNs }) => fromNs - toNs > limitNs).map((place) => ({ topic, place })),
+  const seen = topics.flatMap(({ topic, timing }) => timing.backwards.map((place) => ({ topic, place })));
+  const inFile = (facts.stepsBack ?? []).map(({ topic, fromNs, toNs }) => ({
+    topic,
+    place: { fromNs: Number(fromNs - baseNs), toNs: Number(toNs - baseNs) },
+  }));
+  const named = new Set(inFile.map(({ topic }) => topic));
+  return [...inFile, ...seen.filter(({ topic }) => !named.has(topic))].filter(
+    ({ place }) => place.fromNs - place.toNs > limitNs,
   );
+}
+
+function judgeBackwards(judged: Judged): void {
+  const { topics, list } = judged;
+  const steps = stepsBack(judged);
   const named = new Set<string>();
   for (const { topic, place } of steps) {
     if (named.has(topic)) continue;
@@ -36,19 +54,20 @@ function judgeBackwards(judged: Judged): void {
       (step) =>
         step.topic !== topic && Math.abs(step.place.fromNs - fromNs) < 2e9 && Math.abs(step.place.toNs - toNs) < 2e9,
     );
-    const isStep = others.length + 1 >= Math.max(2, 0.8 * topics.filter(({ timing }) => timing.count > 8).length);
+    const together = new Set(others.map((step) => step.topic)).size + 1;
+    const isStep = together >= Math.max(2, 0.8 * topics.filter(({ timing }) => timing.count > 8).length);
     for (const other of others) if (isStep) named.add(other.topic);
     named.add(topic);
     const seconds = (fromNs - toNs) / 1e9;
-    const count = topics.find((each) => each.topic === topic)?.timing.backwardsCount ?? 1;
+    const count = steps.filter((step) => step.topic === topic).length;
     list.add(isStep ? 'clock.step' : 'clock.backwards', {
       topic: isStep ? undefined : topic,
       fromNs: at(judged, toNs),
       toNs: at(judged, fromNs),
       message: isStep
-        ? `the clock was set back by ${seconds.toFixed(3)} s: the log times of ${others.length + 1} topics go back together`
-        : `log times of ${topic} go back ${count} times, first by ${seconds.toFixed(3)} s`,
-      evidence: { seconds, topics: others.length + 1, count },
+        ? `the clock was set back by ${seconds.toFixed(3)} s: the log times of ${together} topics go back together`
+        : `log times of ${topic} go back ${count} times, for one by ${seconds.toFixed(3)} s`,
+      evidence: { seconds, topics: together, count },
     });
   }
 }
@@ -75,7 +94,21 @@ function judgeSkew(judged: Judged, { topic, timing }: WatchedTopic): void {
       message: `publish times of ${topic} are ${(largest / 1e9).toFixed(3)} s before its log times, all along`,
       evidence: { leastMs: skewMin / 1e6, mostMs: skewMax / 1e6 },
     });
-  }
+  } else judgeDrift(judged, { topic, timing });
+}
+
+/** Less than any step, but all the time. */
+function judgeDrift(judged: Judged, { topic, timing }: Pick<WatchedTopic, 'topic' | 'timing'>): void {
+  const { ppm, explained, seconds, count } = timing.skewTrend;
+  if (count < DRIFT_BLOCKS_MIN || seconds < DRIFT_S_MIN || explained < DRIFT_EXPLAINED_MIN) return;
+  if (Math.abs(ppm) <= judged.standard.timing.driftPpmMax) return;
+  judged.list.add('clock.skew', {
+    topic,
+    fromNs: at(judged, timing.earliestNs),
+    toNs: at(judged, timing.latestNs),
+    message: `log time runs ${Math.abs(ppm).toFixed(0)} millionths ${ppm > 0 ? 'faster' : 'slower'} than publish time of ${topic}`,
+    evidence: { ppm, explained, seconds },
+  });
 }
 
 function judgeUtc(judged: Judged, { topic, utc, timing }: WatchedTopic): void {

@@ -1,5 +1,6 @@
 /** Why: a vehicle cannot jump, is not in the Gulf of Guinea, and is where its session says. */
 import { at, type Judged } from './judged.ts';
+import type { CourseOffset } from './course-offset.ts';
 import type { StillDrive } from './still-drive.ts';
 
 /** Metres that a vehicle may seem to drive while its position stands. */
@@ -7,6 +8,12 @@ const STILL_METRES_MAX = 120;
 /** Metres of straight road on which a compass may show one value. */
 const STRAIGHT_METRES_MAX = 1_000;
 const JUMPS_NAMED_MAX = 4;
+/** Pieces of road of a second or more on which heading and course are compared. */
+const LEGS_MIN = 30;
+/** A compass, a magnetic declination and a sensor that was mounted by hand stay below this. */
+const OFFSET_DEGREES_MAX = 30;
+const OFFSET_SHARE_MIN = 0.9;
+const RADIANS_MAX = 2 * Math.PI + 0.01;
 
 export function judgeLocation(judged: Judged): void {
   const { motion, list, facts, standard } = judged;
@@ -35,6 +42,7 @@ export function judgeLocation(judged: Judged): void {
         message: `the position of ${topic} jumps ${metres.toFixed(0)} m in ${((toNs - fromNs) / 1e9).toFixed(2)} s`,
         evidence: { metres, metresPerSecond: mps, jumps: monitor.jumpCount },
       });
+    judgeHeadingOffset(judged, topic, monitor.headingOffset);
     addStill(judged, { what: `the position of ${topic}`, topic, metresMax: STILL_METRES_MAX }, monitor.still);
     const box = standard.location.places.find(({ word }) => place?.toLowerCase().includes(word.toLowerCase()) === true);
     if (box === undefined || !Number.isFinite(monitor.latitude[0]) || place === undefined) continue;
@@ -54,6 +62,28 @@ export function judgeLocation(judged: Judged): void {
       },
     });
   }
+}
+
+function judgeHeadingOffset(judged: Judged, topic: string, found: CourseOffset): void {
+  const { offset, offsetOfRadians, count } = found;
+  if (count < LEGS_MIN) return;
+  const isOff = offset.share > OFFSET_SHARE_MIN && Math.abs(offset.degrees) > OFFSET_DEGREES_MAX;
+  const isRadians =
+    found.headingMin >= -RADIANS_MAX &&
+    found.headingMax <= RADIANS_MAX &&
+    offsetOfRadians.share > OFFSET_SHARE_MIN &&
+    Math.abs(offsetOfRadians.degrees) < OFFSET_DEGREES_MAX &&
+    (isOff || offset.share < offsetOfRadians.share - 0.1);
+  if (!isOff && !isRadians) return;
+  judged.list.add('motion.heading', {
+    topic,
+    fromNs: judged.baseNs,
+    toNs: at(judged, judged.topics.find((each) => each.topic === topic)?.timing.latestNs ?? Number.NaN),
+    message: isRadians
+      ? `the heading of ${topic} agrees with the course of the positions only if it is in radians`
+      : `the heading of ${topic} is ${offset.degrees.toFixed(0)}° away from the course of the positions all along`,
+    evidence: { offsetDegrees: offset.degrees, agreement: offset.share, legs: count },
+  });
 }
 
 function addStill(

@@ -10,6 +10,11 @@ const WHOLE_SHARE = 0.8;
 const WHEEL_CORRELATION_MIN = 0.97;
 const WHEEL_FACTOR_SHARE = 0.04;
 
+/** Mean below which a speed stands still, m/s. */
+const STANDING_MPS_MAX = 0.3;
+/** Spread of a speed, per mean, that a ferry or a train stays below and a drive on a road does not. */
+const STEADY_SHARE_MAX = 0.15;
+
 /** The ratio of two measures of one quantity: noise averages out, so the limit is narrow. */
 export function judgeRatio(judged: Judged, pair: Pair): void {
   const { speedFactorMax, movingMpsMin } = judged.standard.motion;
@@ -33,6 +38,7 @@ export function judgeRatio(judged: Judged, pair: Pair): void {
   const blocks = all.filter(isMoving);
   const off = blocks.filter(isOff);
   if (off.length === 0) return;
+  if (judgeStanding(judged, pair, total, off)) return;
   const isWhole = isOff(total) && off.length >= WHOLE_SHARE * blocks.length;
   const part = isWhole ? undefined : longestPart(all, off);
   const sums = part === undefined ? total : sumOf(part);
@@ -47,6 +53,35 @@ export function judgeRatio(judged: Judged, pair: Pair): void {
     part: part === undefined ? undefined : { agreement, fromNs: part[0]?.fromNs ?? 0, toNs: part.at(-1)?.toNs ?? 0 },
     message: `${labelOf(pair)} differ by a factor of ${ratio.toPrecision(4)}${known === undefined ? '' : `: ${known[1]}`}`,
   });
+}
+
+/** One of the two stands still all along. Whether it is dead, or the vehicle is carried, shows in how the other one moves. */
+function judgeStanding(judged: Judged, pair: Pair, total: Sums, moving: readonly Sums[]): boolean {
+  if (pair.kind === 'distance') return false;
+  const [first, second] = [Math.abs(total.x) / total.n, Math.abs(total.y) / total.n];
+  if (
+    Math.min(first, second) > STANDING_MPS_MAX ||
+    Math.sqrt(Math.min(total.xx, total.yy) / total.n) > STANDING_MPS_MAX
+  )
+    return false;
+  const isFirst = first < second;
+  const shares = moving.map(({ n, x, y, xx, yy }) => Math.sqrt((isFirst ? yy : xx) * n) / Math.abs(isFirst ? y : x));
+  const isSteady = shares.filter((share) => share < STEADY_SHARE_MAX).length * 2 > shares.length;
+  const isCarried = isFirst && isSteady;
+  const names = isFirst ? [nameOf(pair.first), otherOf(pair)] : [otherOf(pair), nameOf(pair.first)];
+  addPair(judged, isCarried ? 'motion.carried' : 'motion.speed-disagrees', pair, {
+    agreement: agreementOf(total),
+    message: `${names[0]} stands still while ${names[1]} moves${isCarried ? ' at a steady speed: a ferry or a train, or a sensor that is dead' : ': its sensor is dead, or the other is wrong'}`,
+  });
+  return true;
+}
+
+function nameOf({ name, topic }: Pair['first']): string {
+  return `${name} (${topic})`;
+}
+
+function otherOf({ kind, second }: Pair): string {
+  return kind === 'position-speed' ? `the position of ${second.topic}` : nameOf(second);
 }
 
 function isOfWheels({ kind, first, second }: Pair): boolean {

@@ -8,6 +8,8 @@ const MESSAGES_MIN = 8;
 const REGULAR_FACTOR = 2.2;
 /** A silence that all topics share is one finding. */
 const SHARED_SHARE = 0.6;
+/** Copies of messages before they are no accident. */
+const COPIES_MIN = 3;
 /** More lost messages than came: the writer counts something else. */
 const LOST_SHARE_MAX = 1;
 
@@ -17,6 +19,7 @@ export function judgeTiming(judged: Judged): void {
   for (const watched of judged.topics) {
     judgeRate(judged, watched);
     judgeLoss(judged, watched);
+    judgeCopies(judged, watched);
   }
   judgeGaps(judged);
 }
@@ -61,6 +64,19 @@ function judgeLoss({ list, baseNs }: Judged, { topic, timing }: WatchedTopic): v
   }
 }
 
+/** One message twice may be how a bus answers; more are a source that is read twice. */
+function judgeCopies({ list, baseNs }: Judged, { topic, repeats, timing }: WatchedTopic): void {
+  const { copies, firstNs, lastNs } = repeats;
+  if (copies < COPIES_MIN) return;
+  list.add('structure.duplicates', {
+    topic,
+    fromNs: at({ baseNs }, firstNs),
+    toNs: at({ baseNs }, lastNs),
+    message: `${copies} of ${timing.count} messages of ${topic} are the one before once more, with its stamp and its content`,
+    evidence: { copies, messages: timing.count },
+  });
+}
+
 /** Gaps of regular topics; those that most topics share at one time are one finding. */
 function judgeGaps(judged: Judged): void {
   const { standard, topics, list } = judged;
@@ -90,10 +106,15 @@ function judgeGaps(judged: Judged): void {
       toNs: at(judged, gap.toNs),
       message: isAll
         ? `${gap.topics.length} topics are silent together for ${seconds.toFixed(2)} s: the recorder stopped, or its clock was set forward`
-        : `${topic} is silent for ${seconds.toFixed(2)} s, ${Math.round(lengthOf(gap) / gap.periodNs)} of its periods`,
+        : `${topic} is silent for ${seconds.toFixed(2)} s, ${Math.round(lengthOf(gap) / gap.periodNs)} of its periods${isOfPositions(topics, topic) ? '; a receiver without sky, as in a tunnel, is silent, too' : ''}`,
       evidence: { seconds, periodMs: gap.periodNs / 1e6, topics: gap.topics.length },
     });
   }
+}
+
+function isOfPositions(topics: readonly WatchedTopic[], topic: string | undefined): boolean {
+  const signals = topics.find((each) => each.topic === topic)?.signals ?? [];
+  return signals.some(({ signal }) => signal.path?.endsWith('Latitude') === true);
 }
 
 /** @param topicsFor how many topics come often enough to show a silence of that length */

@@ -2,6 +2,7 @@
 import { at, type Judged, type WatchedSignal, type WatchedTopic } from './judged.ts';
 import { matchesPath } from './path-pattern.ts';
 import { regularPeriodNs } from './rules-timing.ts';
+import type { BoundSignal } from './signal-binding.ts';
 import type { Run, SignalStatistics } from './signal-statistics.ts';
 import { lengthOf } from './topic-timing.ts';
 
@@ -24,6 +25,7 @@ export function judgeValues(judged: Judged): void {
       judgeAbsence(judged, watched, signal);
       judgeRange(judged, watched, signal);
       judgeResolution(judged, watched, signal);
+      judgeSpikes(judged, watched, signal);
       if (isLively(judged, signal)) judgeLively(judged, watched, signal);
       else if (isMoving(judged, signal)) judgeMoving(judged, watched, signal);
     }
@@ -141,6 +143,26 @@ function judgeResolution(judged: Judged, { topic, timing }: WatchedTopic, watche
   });
 }
 
+function judgeSpikes(judged: Judged, { topic }: WatchedTopic, watched: WatchedSignal): void {
+  const { spikes } = watched;
+  if (spikes?.highest === undefined || judged.motion.speedMpsMax < spikes.bound.fromMps) return;
+  const { count, highest, firstNs, lastNs } = spikes;
+  judged.list.add('value.spike', {
+    topic,
+    fromNs: at(judged, firstNs),
+    toNs: at(judged, lastNs),
+    message: `${labelOf(watched)} leaves its neighbours ${count} times for one value, most from ${highest.before.toPrecision(4)} to ${highest.value.toPrecision(4)} and back to ${highest.after.toPrecision(4)}`,
+    evidence: {
+      ...evidenceOf(watched),
+      spikes: count,
+      value: highest.value,
+      before: highest.before,
+      after: highest.after,
+      atNs: String(at(judged, highest.atNs)),
+    },
+  });
+}
+
 /** Few steps because it hardly moved is no coarse sensor: it must step often. */
 function isCoarse({ changes, count, distinct = 0 }: SignalStatistics): boolean {
   return distinct >= 3 && changes > count / 20;
@@ -252,9 +274,7 @@ export function judgeDuplicates(judged: Judged): void {
   }
   for (const [first, ...others] of groups.values()) {
     for (const second of others) {
-      // Numbers that no rule knows may well be copies: a stamp, a counter.
-      if (first === undefined || (first.watched.signal.path === undefined && second.watched.signal.path === undefined))
-        continue;
+      if (first === undefined || isNoCopy(first.watched.signal, second.watched.signal)) continue;
       judged.list.add('value.duplicated', {
         topic: second.topic,
         fromNs: at(judged, second.watched.statistics.firstNs),
@@ -269,4 +289,10 @@ export function judgeDuplicates(judged: Judged): void {
       });
     }
   }
+}
+
+/** Numbers that no rule knows may well be copies (a stamp, a counter); a declared signal is what it was read from. */
+function isNoCopy(first: BoundSignal, second: BoundSignal): boolean {
+  if (first.path === undefined && second.path === undefined) return true;
+  return first.topic !== second.topic && first.isDeclared !== second.isDeclared && first.path === second.path;
 }

@@ -54,11 +54,26 @@ export const RULES = {
     'a signal is present for a part of the recording only',
     'leave the rest out, or declare how missing values are treated',
   ),
-  'rate.low': warning('a topic comes slower than its declared rate', 'look at the load of the vehicle and the bus'),
+  'completeness.end': warning(
+    'a topic that comes regularly stops before the recording ends',
+    'check that the sensor stayed connected; leave the rest out',
+  ),
+  'completeness.start': info(
+    'a topic that comes regularly begins after the recording did',
+    'leave the time before it out; receivers need a while to find their first position',
+  ),
+  'rate.low': warning(
+    'a topic comes slower than its declared rate, or than in the rest of the recording',
+    'look at the load of the vehicle and the bus',
+  ),
   'rate.high': warning('a topic comes faster than its declared rate', 'look for a source that is read twice'),
   'rate.gap': warning(
     'a topic that comes regularly is silent for a while',
     'leave the interval out; compare with the gaps that the vehicle reports',
+  ),
+  'rate.thinned': warning(
+    'messages of a regular topic are missing one by one',
+    'look for a queue that overflows; do not use the topic where rates or differences matter',
   ),
   'clock.backwards': warning('log times of a topic go back', LOOK_AT_CLOCK),
   'clock.step': error('the clock that stamps the messages was set while recording', LOOK_AT_CLOCK),
@@ -101,6 +116,10 @@ export const RULES = {
     'two measures of one quantity do not move together',
     'look at both sources over the interval; one of them is wrong',
   ),
+  'motion.carried': info(
+    'the vehicle stands by its own speed, but its position moves on steadily',
+    'leave the interval out of what learns from driving; if nothing carried the vehicle, look at its speed sensor',
+  ),
   'motion.heading': error('heading and course over ground disagree', FIX_SIGN),
   'motion.wheel-yaw': error('the difference of the wheels and the yaw rate disagree', FIX_SIGN),
   'value.infinite': error('a value is infinite', 'find the division or the conversion that made it'),
@@ -110,6 +129,10 @@ export const RULES = {
   'value.frozen': warning('a signal that moves stands still for a while', LOOK_AT_SENSOR),
   'value.saturated': warning('values pile up at the end of a range', LOOK_AT_SENSOR),
   'value.quantised': warning('values come in steps that are too coarse for the quantity', LOOK_AT_SENSOR),
+  'value.spike': warning(
+    'single values are farther from both their neighbours than the quantity can change',
+    'drop the values before they are averaged; look at the bus and its decoder',
+  ),
   'value.duplicated': warning(
     'two signals hold the same values all along',
     'find which of the two columns is the copy; drop it',
@@ -128,8 +151,24 @@ export const RULES = {
     'find out which vehicle recorded it before it is used',
   ),
   'schema.changed': warning(
-    'a topic has another form than the same vehicle sent before',
-    'check that whatever reads the topic knows both forms; give the change a version',
+    'with a software version, fields of a topic are gone, renamed, of another type or in another unit, or its encoding is another',
+    'teach whatever reads the topic both forms, by software version, before recordings of both are used together',
+  ),
+  'schema.changed-unversioned': error(
+    'the same happens under one software version: nothing tells which recording is of which form',
+    'find out what differs on the vehicle (configuration, firmware of the sensor, mapping); give the change a version of its own',
+  ),
+  'schema.extended': info(
+    'with a software version, a topic has more fields or another schema text, and nothing that was known is gone',
+    'nothing breaks; let whatever reads the topic treat the new fields as missing before that version',
+  ),
+  'schema.extended-unversioned': warning(
+    'the same happens under one software version',
+    'give the change a version of its own; treat the fields as ones that may be missing',
+  ),
+  'schema.rate': info(
+    'a topic comes at another rate than before',
+    'check windows and minimum counts of features over the topic',
   ),
 } as const satisfies Record<string, RuleDefinition>;
 

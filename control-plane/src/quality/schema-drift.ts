@@ -1,32 +1,20 @@
 /**
- * Why: software changes what it sends, and whatever reads it finds out too late. This compares the forms of topics (fields, units,
- * encoding, rate) of one vehicle's recordings, or a recording with what a standard expects; a topic that is absent was not captured.
+ * Why: whether a change of form breaks whoever reads the topic decides what is said of it. A field more does not; a field that is
+ * gone, renamed, of another type or in another unit does. A topic that is absent was not captured: that is no change.
  */
+import type { FieldForm, TopicForm } from './topic-form.ts';
 
-export type FieldForm = { readonly name: string; readonly unit: string };
-
-/** What a topic looked like in one recording. */
-export type TopicForm = {
-  readonly topic: string;
-  /** `signals`, or the message encoding of a foreign channel. */
-  readonly encoding: string;
-  readonly schemaName: string;
-  readonly fields: readonly FieldForm[];
-  /** Middle rate of a topic that comes regularly. */
-  readonly rateHz: number | undefined;
-};
-
-/** One recording as the catalogue summarises it. */
-export type RecordingForm = {
-  readonly vehicle: string;
-  readonly softwareVersion: string;
-  readonly startNs: bigint;
-  readonly topics: readonly TopicForm[];
-};
-
-export const SCHEMA_CHANGES = ['encoding', 'schema', 'field added', 'field removed', 'unit', 'rate'] as const;
+export const SCHEMA_CHANGES = [
+  'encoding',
+  'schema',
+  'schema text',
+  'field added',
+  'field removed',
+  'type',
+  'unit',
+  'rate',
+] as const;
 export type SchemaChange = {
-  readonly topic: string;
   readonly what: (typeof SCHEMA_CHANGES)[number];
   /** The field that changed, or empty. */
   readonly field: string;
@@ -34,70 +22,81 @@ export type SchemaChange = {
   readonly after: string;
 };
 
+/** `breaking`: a reader of the former form misreads this one. `extended`: it does not. `rate`: only how often it comes. */
+export type ChangeWeight = 'breaking' | 'extended' | 'rate';
+
 /** Rates that differ by less are the same rate under load. */
 const RATE_FACTOR_MIN = 1.5;
-const CHANGES_MAX = 256;
+/** Messages that must have been looked at before a field that was in none of them counts as gone, or as new. */
+const SAMPLED_MIN = 16;
+const BREAKING: ReadonlySet<SchemaChange['what']> = new Set(['encoding', 'schema', 'field removed', 'type', 'unit']);
 
-/** What changed of the topics that both have, in the order of the later one. */
-export function compareForms(former: readonly TopicForm[], later: readonly TopicForm[]): readonly SchemaChange[] {
-  const byTopic = new Map(former.map((form) => [form.topic, form]));
-  return later
-    .flatMap((form) => {
-      const before = byTopic.get(form.topic);
-      return before === undefined ? [] : changesOf(before, form);
-    })
-    .slice(0, CHANGES_MAX);
+/** What changed of one topic from one recording to another. */
+export function compareForms(before: TopicForm, after: TopicForm): readonly SchemaChange[] {
+  const named = [
+    ...differing('encoding', before.encoding, after.encoding),
+    ...differing('schema', before.schemaName, after.schemaName),
+  ];
+  const fields = named.length > 0 || isSameBySchema(before, after) ? [] : compareFields(before, after);
+  const isOtherText = before.schema !== null && after.schema !== null && before.schema !== after.schema;
+  // The digest differs by a comment, too: it says something only where nothing else does.
+  const text =
+    isOtherText && named.length + fields.length === 0
+      ? differing('schema text', before.schema ?? '', after.schema ?? '')
+      : [];
+  return [...named, ...fields, ...text, ...compareRates(before, after)];
 }
 
-function changesOf(before: TopicForm, after: TopicForm): readonly SchemaChange[] {
-  const { topic } = after;
+export function weightOf(changes: readonly SchemaChange[]): ChangeWeight {
+  if (changes.some(({ what }) => BREAKING.has(what))) return 'breaking';
+  return changes.every(({ what }) => what === 'rate') ? 'rate' : 'extended';
+}
+
+function differing(what: SchemaChange['what'], before: string, after: string): readonly SchemaChange[] {
+  return before === after ? [] : [{ what, field: '', before, after }];
+}
+
+/** A schema that decoding needs says all of the fields; a JSON message may hold what it likes whatever its schema says. */
+function isSameBySchema(before: TopicForm, after: TopicForm): boolean {
+  return before.schema !== null && before.schema === after.schema && after.encoding !== 'json';
+}
+
+function compareFields(before: TopicForm, after: TopicForm): readonly SchemaChange[] {
+  if (before.isCut || after.isCut) return [];
+  const isSure =
+    (before.isDeclared && after.isDeclared) || (before.sampled >= SAMPLED_MIN && after.sampled >= SAMPLED_MIN);
+  const former = new Map(before.fields.map((field) => [field.name, field]));
   const changes: SchemaChange[] = [];
-  const add = (what: SchemaChange['what'], field: string, from: string, to: string): void => {
-    changes.push({ topic, what, field, before: from, after: to });
-  };
-  if (before.encoding !== after.encoding) add('encoding', '', before.encoding, after.encoding);
-  if (before.schemaName !== after.schemaName) add('schema', '', before.schemaName, after.schemaName);
-  const fields = new Map(before.fields.map(({ name, unit }) => [name, unit]));
-  for (const { name, unit } of after.fields) {
-    const former = fields.get(name);
-    if (former === undefined) add('field added', name, '', unit);
-    else if (former !== unit) add('unit', name, former, unit);
-    fields.delete(name);
+  for (const field of after.fields) {
+    const { name } = field;
+    const known = former.get(name);
+    former.delete(name);
+    if (known !== undefined) changes.push(...compareField(known, field, after.isDeclared));
+    else if (isSure) changes.push({ what: 'field added', field: name, before: '', after: describeField(field) });
   }
-  for (const [name, unit] of fields) add('field removed', name, unit, '');
-  const [slow, fast] = [before.rateHz, after.rateHz].map((rate) => rate ?? Number.NaN).toSorted((a, b) => a - b) as [
-    number,
-    number,
-  ];
-  if (fast / slow > RATE_FACTOR_MIN)
-    add('rate', '', `${before.rateHz?.toPrecision(3)} Hz`, `${after.rateHz?.toPrecision(3)} Hz`);
+  if (!isSure) return changes;
+  const gone = [...former.values()].map(
+    (field) => ({ what: 'field removed', field: field.name, before: describeField(field), after: '' }) as const,
+  );
+  return [...gone, ...changes];
+}
+
+/** What a sample did not tell is not held against it. */
+function compareField(before: FieldForm, after: FieldForm, isDeclared: boolean): readonly SchemaChange[] {
+  const field = after.name;
+  const changes: SchemaChange[] = [];
+  if (before.type !== '' && after.type !== '' && before.type !== after.type)
+    changes.push({ what: 'type', field, before: before.type, after: after.type });
+  if (before.unit !== after.unit && (isDeclared || (before.unit !== '' && after.unit !== '')))
+    changes.push({ what: 'unit', field, before: before.unit, after: after.unit });
   return changes;
 }
 
-/** The recordings of each vehicle in order of time, each with what changed since the one before it. */
-export function findSchemaChanges(recordings: readonly RecordingForm[]): readonly {
-  readonly former: RecordingForm;
-  readonly later: RecordingForm;
-  readonly changes: readonly SchemaChange[];
-}[] {
-  const byVehicle = Map.groupBy(recordings, ({ vehicle }) => vehicle);
-  return [...byVehicle.values()].flatMap((own) => {
-    const ordered = own.toSorted((a, b) => (a.startNs < b.startNs ? -1 : Number(a.startNs > b.startNs)));
-    // A topic may be absent from some recordings, so each is held against the last form that was seen of it.
-    const known = new Map<string, { readonly form: TopicForm; readonly from: RecordingForm }>();
-    return ordered.flatMap((later) => {
-      const changes = later.topics.flatMap((form) => {
-        const before = known.get(form.topic);
-        known.set(form.topic, { form, from: later });
-        return before === undefined
-          ? []
-          : compareForms([before.form], [form]).map((change) => ({ change, former: before.from }));
-      });
-      return [...Map.groupBy(changes, ({ former }) => former)].map(([former, found]) => ({
-        former,
-        later,
-        changes: found.map(({ change }) => change),
-      }));
-    });
-  });
+function compareRates({ rateHz: before }: TopicForm, { rateHz: after }: TopicForm): readonly SchemaChange[] {
+  if (before === null || after === null) return [];
+  if (Math.max(before, after) <= RATE_FACTOR_MIN * Math.min(before, after)) return [];
+  return [{ what: 'rate', field: '', before: describeRate(before), after: describeRate(after) }];
 }
+
+const describeRate = (rateHz: number): string => `${rateHz.toPrecision(3)} Hz`;
+const describeField = ({ type, unit }: FieldForm): string => [type, unit].filter((part) => part !== '').join(' ');

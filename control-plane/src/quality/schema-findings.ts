@@ -1,41 +1,75 @@
 /** Why: a change of form is found between recordings, so it is added to the report of the later one. */
-import type { CheckedFile, FileReport } from './check-files.ts';
-import { FindingList } from './finding-list.ts';
-import { findSchemaChanges, type RecordingForm, type SchemaChange } from './schema-drift.ts';
+import { FindingList, withFindings } from './finding-list.ts';
+import type { CheckReport } from './finding.ts';
+import type { FormChange, FormOrigin } from './known-forms.ts';
+import type { RuleName } from './rules.ts';
+import { type SchemaChange, weightOf } from './schema-drift.ts';
 import type { Standard } from './standard.ts';
 
-/** The reports, with the changes against earlier recordings of the same vehicle. */
-export function withSchemaChanges(checked: readonly CheckedFile[], standard: Standard): readonly FileReport[] {
-  const byForm = new Map(checked.flatMap(({ form, report }) => (form === undefined ? [] : [[form, report] as const])));
-  const lists = new Map<RecordingForm, FindingList>();
-  for (const { former, later, changes } of findSchemaChanges([...byForm.keys()])) {
-    const list = lists.get(later) ?? new FindingList(standard);
-    lists.set(later, list);
-    for (const change of changes) addChange(list, change, { former, later, file: byForm.get(former)?.file ?? '' });
-  }
-  return checked.map(({ form, report }) => {
-    const more = form === undefined ? undefined : lists.get(form)?.report();
-    if (more === undefined || more.findings.length === 0) return report;
-    const verdict = report.verdict === 'accepted' ? more.verdict : report.verdict;
-    return { ...report, verdict, findings: [...report.findings, ...more.findings] };
-  });
+/** Changes of one topic that its finding names; the rest is counted. */
+const CHANGES_NAMED_MAX = 8;
+
+/** Where the later recording stands in time. */
+export type FormSpan = { readonly startNs: bigint; readonly endNs: bigint };
+
+/** The report with what changed against known forms, and the verdict that follows from all of it. */
+export function withFormChanges(
+  report: CheckReport,
+  changes: readonly FormChange[],
+  { standard, later, span }: { readonly standard: Standard; readonly later: FormOrigin; readonly span: FormSpan },
+): CheckReport {
+  if (changes.length === 0) return report;
+  const list = new FindingList(standard);
+  for (const change of changes) addChange(list, change, { later, span });
+  return withFindings(report, list.report(), standard);
 }
 
 function addChange(
   list: FindingList,
-  { topic, what, field, before, after }: SchemaChange,
-  { former, later, file }: { readonly former: RecordingForm; readonly later: RecordingForm; readonly file: string },
+  change: FormChange,
+  { later, span }: { readonly later: FormOrigin; readonly span: FormSpan },
 ): void {
-  const versions =
-    former.softwareVersion === later.softwareVersion
-      ? `without a change of the software version ${later.softwareVersion}`
-      : `between software ${former.softwareVersion} and ${later.softwareVersion}`;
-  const change = [what, field].filter((text) => text !== '').join(' ');
-  list.add('schema.changed', {
+  const { topic, changes, former } = change;
+  const named = changes.slice(0, CHANGES_NAMED_MAX).map(describeChange);
+  const more = changes.length > named.length ? `, and ${changes.length - named.length} more` : '';
+  const { recording, vehicleId, softwareVersion } = former;
+  list.add(ruleOf(change), {
     topic,
-    fromNs: later.startNs,
-    toNs: later.startNs,
-    message: `${topic}: ${change}${before === '' && after === '' ? '' : ` (${before || 'none'} before, ${after || 'none'} now)`}, ${versions}`,
-    evidence: { what, field, before, after, formerFile: file, vehicle: later.vehicle },
+    fromNs: span.startNs,
+    toNs: span.endNs,
+    message: `${topic}: ${named.join(', ')}${more}; ${describeVersions(change, later)}, against recording ${recording} of ${vehicleId}`,
+    evidence: {
+      changes: changes.length,
+      fields: changes
+        .map(({ field }) => field)
+        .filter((field) => field !== '')
+        .slice(0, CHANGES_NAMED_MAX)
+        .join(' '),
+      vehicle: later.vehicleId,
+      softwareVersion: later.softwareVersion,
+      recording: later.recording,
+      formerVehicle: vehicleId,
+      formerSoftwareVersion: softwareVersion,
+      formerRecording: recording,
+    },
   });
+}
+
+function ruleOf({ changes, isVersioned }: FormChange): RuleName {
+  const weight = weightOf(changes);
+  if (weight === 'rate') return 'schema.rate';
+  if (weight === 'extended') return isVersioned ? 'schema.extended' : 'schema.extended-unversioned';
+  return isVersioned ? 'schema.changed' : 'schema.changed-unversioned';
+}
+
+function describeVersions({ former, isVersioned }: FormChange, later: FormOrigin): string {
+  if (!isVersioned) return `without a change of the software version ${later.softwareVersion}`;
+  if (former.softwareVersion === later.softwareVersion) return 'and the software version is not known';
+  return `between software ${former.softwareVersion} and ${later.softwareVersion}`;
+}
+
+function describeChange({ what, field, before, after }: SchemaChange): string {
+  const named = [what, field].filter((text) => text !== '').join(' ');
+  if (what === 'schema text') return 'the text of its schema';
+  return before === '' && after === '' ? named : `${named} (${before || 'none'} before, ${after || 'none'} now)`;
 }

@@ -50,4 +50,14 @@ describe('findSharedCauses', () => {
     expect(findSharedCauses(all, found(all.slice(0, 1)))).toEqual([]);
     expect(findSharedCauses([], [])).toEqual([]);
   });
+
+  it('counts updates, not recordings, for what an update changed once', () => {
+    const updated = ['truck-1', 'truck-3'].map((vehicle) => all.find((recording) => recording.vehicle === vehicle));
+    const once = found(updated as readonly CheckedRecording[], 'schema.changed');
+    expect(findSharedCauses(all, once)).toContainEqual(
+      expect.objectContaining({ cause: 'softwareVersion', value: '1.1', with: 2, of: 2, share: 1, elsewhere: 0 }),
+    );
+    const often = findSharedCauses(all, found(updated as readonly CheckedRecording[]));
+    expect(often.filter(({ cause }) => cause === 'softwareVersion')).toEqual([]);
+  });
 });

@@ -24,7 +24,7 @@ export type SharedCause = {
   readonly topic: string | null;
   readonly cause: CauseKind;
   readonly value: string;
-  /** Recordings of this value with the finding, and all of this value. */
+  /** Recordings of this value with the finding, and all of this value; for what updates changed, vehicles by software version. */
   readonly with: number;
   readonly of: number;
   readonly share: number;
@@ -42,6 +42,8 @@ const RECORDINGS_MIN = 2;
 const SHARE_MIN = 0.5;
 const LIFT_MIN = 2;
 const CAUSES_MAX = 256;
+/** What is found once after each update of a vehicle, and not again in each of its recordings. */
+const UPDATE_RULES: ReadonlySet<string> = new Set(['schema.changed', 'schema.extended']);
 const NS_PER_DAY = 86_400_000_000_000n;
 
 /** Causes by lift, then by how many recordings they explain. */
@@ -54,9 +56,23 @@ export function findSharedCauses(
   for (const [key, occurrences] of byFinding) {
     const [rule, topic] = JSON.parse(key) as [string, string | null];
     const affected = new Set(occurrences.map(({ recording }) => recording));
-    for (const cause of CAUSE_KINDS) causes.push(...causesOf(checked, affected, { rule, topic, cause }));
+    const counted = UPDATE_RULES.has(rule) ? onePerUpdate(checked, affected) : checked;
+    for (const cause of CAUSE_KINDS) causes.push(...causesOf(counted, affected, { rule, topic, cause }));
   }
   return causes.toSorted((a, b) => b.lift - a.lift || b.with - a.with).slice(0, CAUSES_MAX);
+}
+
+/** One recording of each vehicle and software version: one that is affected where there is one. */
+function onePerUpdate(
+  checked: readonly CheckedRecording[],
+  affected: ReadonlySet<string>,
+): readonly CheckedRecording[] {
+  const units = new Map<string, CheckedRecording>();
+  for (const recording of checked) {
+    const key = JSON.stringify([recording.vehicle, recording.softwareVersion]);
+    if (!units.has(key) || affected.has(recording.recording)) units.set(key, recording);
+  }
+  return [...units.values()];
 }
 
 function causesOf(

@@ -1,8 +1,8 @@
 /** Why: what the values of one signal were, in a memory that does not grow with their number. Hot path. */
+import { DistinctValues } from './distinct-values.ts';
+import type { SampleBlock } from './sample-block.ts';
 import { lengthOf, type Place } from './topic-timing.ts';
 
-/** Different values that are told apart; a signal with more is not quantised coarsely. */
-const DISTINCT_MAX = 1_024;
 const RUNS_MAX = 8;
 /** Samples in a row at an end of the range that cannot be chance. */
 const END_RUN = 3;
@@ -19,19 +19,18 @@ export class RangeEnd {
   firstNs = 0;
   lastNs = 0;
   #run = 0;
+  #sample = Number.NaN;
 
-  push(value: number, nowNs: number, isBeyond: boolean): void {
-    if (isBeyond || this.count === 0) {
+  /** Takes a value that is at this end, or beyond it; `sample` is its number among all of the signal. */
+  push(value: number, nowNs: number, sample: number): void {
+    if (value !== this.value) {
       this.value = value;
       this.count = 0;
       this.inRuns = 0;
       this.firstNs = nowNs;
       this.#run = 0;
-    }
-    if (value !== this.value) {
-      this.#run = 0;
-      return;
-    }
+    } else if (sample !== this.#sample + 1) this.#run = 0;
+    this.#sample = sample;
     this.count += 1;
     this.lastNs = nowNs;
     this.#run += 1;
@@ -59,53 +58,61 @@ export class SignalStatistics {
   /** Longest times without a value while messages came. */
   readonly absences: Place[] = [];
   absentRun = 0;
-  #distinct: Set<number> | undefined = new Set();
+  /** Undefined when there are more than are told apart: such a signal is not quantised coarsely. */
+  #distinct: DistinctValues | undefined = new DistinctValues();
   #squares = 0;
   #previous = Number.NaN;
   #runFromNs = 0;
   #runSamples = 0;
   #absent = 0;
   #absentFromNs = Number.NaN;
-  readonly #bits = new Float64Array(1);
-  readonly #words = new Uint32Array(this.#bits.buffer);
 
-  push(value: number, nowNs: number): void {
-    this.messages += 1;
-    if (!Number.isFinite(value)) {
-      if (!Number.isNaN(value)) {
-        this.infinite += 1;
-        if (this.infinite === 1) this.firstInfiniteNs = nowNs;
-        return;
+  /** Takes one column of a block. What changes with each sample is kept out of memory until the end. Hot path. */
+  take({ values, words, timesNs, width, rows }: SampleBlock, column: number): void {
+    this.messages += rows;
+    let { count, mean, hash, lastNs } = this;
+    let squares = this.#squares;
+    let previous = this.#previous;
+    let high = this.high.value;
+    let low = this.low.value;
+    for (let row = 0, at = column; row < rows; row += 1, at += width) {
+      const value = values[at] as number;
+      const nowNs = timesNs[row] as number;
+      // Neither NaN nor infinite: both give NaN here.
+      if (value - value !== 0) {
+        this.#takeNoNumber(value, nowNs);
+        continue;
       }
-      if (this.#absent === 0) this.#absentFromNs = nowNs;
-      this.#absent += 1;
-      return;
+      if (this.#absent > 0) this.#endAbsence(nowNs);
+      if (count === 0) this.firstNs = nowNs;
+      count += 1;
+      lastNs = nowNs;
+      const delta = value - mean;
+      mean += delta / count;
+      squares += delta * (value - mean);
+      if (!(value < high)) {
+        this.high.push(value, nowNs, count);
+        high = value;
+      }
+      if (!(value > low)) {
+        this.low.push(value, nowNs, count);
+        low = value;
+      }
+      hash = Math.imul(hash ^ (words[2 * at] as number), 0x01000193);
+      hash = Math.imul(hash ^ (words[2 * at + 1] as number), 0x01000193);
+      if (value === previous) {
+        this.#runSamples += 1;
+        continue;
+      }
+      this.#change(value, nowNs, count);
+      previous = value;
     }
-    if (this.#absent > 0) this.#endAbsence(nowNs);
-    if (this.count === 0) this.firstNs = nowNs;
-    this.count += 1;
-    this.lastNs = nowNs;
-    const delta = value - this.mean;
-    this.mean += delta / this.count;
-    this.#squares += delta * (value - this.mean);
-    this.high.push(value, nowNs, value > this.high.value);
-    this.low.push(value, nowNs, value < this.low.value);
-    if (this.#distinct !== undefined) {
-      this.#distinct.add(value);
-      if (this.#distinct.size > DISTINCT_MAX) this.#distinct = undefined;
-    }
-    this.#bits[0] = value;
-    this.hash = Math.imul(this.hash ^ (this.#words[0] as number), 0x01000193);
-    this.hash = Math.imul(this.hash ^ (this.#words[1] as number), 0x01000193);
-    if (value === this.#previous) {
-      this.#runSamples += 1;
-      return;
-    }
-    this.#endRun(nowNs);
-    if (this.count > 1) this.changes += 1;
-    this.#previous = value;
-    this.#runFromNs = nowNs;
-    this.#runSamples = 1;
+    this.count = count;
+    this.mean = mean;
+    this.hash = hash;
+    this.lastNs = lastNs;
+    this.#squares = squares;
+    this.#previous = previous;
   }
 
   /** Closes what is open at the end of the recording. */
@@ -121,13 +128,13 @@ export class SignalStatistics {
 
   /** Undefined when there are more than are told apart. */
   get distinct(): number | undefined {
-    return this.#distinct?.size;
+    return this.#distinct?.count;
   }
 
   /** Distance of which all distances between values that occur are multiples; undefined when there is none. */
   get step(): number | undefined {
-    if (this.#distinct === undefined || this.#distinct.size < 2) return undefined;
-    const sorted = Float64Array.from(this.#distinct).toSorted();
+    if (this.#distinct === undefined || this.#distinct.count < 2) return undefined;
+    const sorted = this.#distinct.sorted();
     let step = Number.POSITIVE_INFINITY;
     for (let index = 1; index < sorted.length; index += 1)
       step = Math.min(step, (sorted[index] as number) - (sorted[index - 1] as number));
@@ -137,6 +144,25 @@ export class SignalStatistics {
       return Math.abs(steps - Math.round(steps)) < 0.02 + 1e-6 * steps;
     });
     return isGrid ? step : undefined;
+  }
+
+  #takeNoNumber(value: number, nowNs: number): void {
+    if (!Number.isNaN(value)) {
+      this.infinite += 1;
+      if (this.infinite === 1) this.firstInfiniteNs = nowNs;
+      return;
+    }
+    if (this.#absent === 0) this.#absentFromNs = nowNs;
+    this.#absent += 1;
+  }
+
+  #change(value: number, nowNs: number, count: number): void {
+    if (this.#runSamples > 1) this.#endRun(nowNs);
+    if (count > 1) this.changes += 1;
+    this.#previous = value;
+    this.#runFromNs = nowNs;
+    this.#runSamples = 1;
+    if (this.#distinct !== undefined && !this.#distinct.add(value)) this.#distinct = undefined;
   }
 
   #endRun(nowNs: number): void {

@@ -27,6 +27,8 @@ const Timing = z.strictObject({
   /** Log and publish time may be this far apart, and their distance may vary by this much. */
   skewMsMax: positive.default(1_000),
   skewStepMsMax: positive.default(100),
+  /** Parts in a million by which one of them may run faster. */
+  driftPpmMax: positive.default(100),
   /** Log time and the receiver's own UTC may differ by this much. */
   gnssOffsetMsMax: positive.default(2_000),
   /** How close to a multiple of a quarter of an hour counts as a time zone. */
@@ -79,6 +81,19 @@ const Values = z.strictObject({
   /** Coarsest step that a signal may have, in the catalogue's unit. */
   resolutions: z
     .array(z.strictObject({ path: text, max: positive }))
+    .max(LIST_MAX)
+    .default([]),
+  /** Most that one value may be away from both its neighbours: at once, and more for each second between them, in the catalogue's unit. */
+  spikes: z
+    .array(
+      z.strictObject({
+        path: text,
+        step: positive,
+        perSecond: z.number().nonnegative().default(0),
+        /** Only of recordings in which the vehicle got this fast: slow ones, off the road, hit things. */
+        fromMps: z.number().nonnegative().default(0),
+      }),
+    )
     .max(LIST_MAX)
     .default([]),
   /** Signals of sensors with noise: they move at every sample, and nothing holds them at an end of their range. */

@@ -1,7 +1,9 @@
 /** Why: when the messages of one topic came, in a memory that does not grow with their number. Hot path. */
 import { IntervalHistogram } from './interval-histogram.ts';
+import { RateSlices } from './rate-slices.ts';
+import { SkewTrend } from './skew-trend.ts';
 
-/** Longest silences and largest steps back that are kept with their place. */
+/** Longest silences, and as many largest steps back, that are kept with their place. */
 const PLACES_MAX = 64;
 /** Messages whose distance of the two stamps is averaged before it is compared. */
 const SKEW_BLOCK = 16;
@@ -19,7 +21,7 @@ export class TopicTiming {
   earliestNs = Number.POSITIVE_INFINITY;
   /** Longest silences, longest first. */
   readonly silences: Place[] = [];
-  /** Where times went back, first ones; `fromNs` is where they came from. */
+  /** Where times went back, largest steps first; `fromNs` is where they came from. */
   readonly backwards: Place[] = [];
   backwardsCount = 0;
   repeated = 0;
@@ -32,6 +34,8 @@ export class TopicTiming {
   skewMax = Number.NEGATIVE_INFINITY;
   skewLow: { readonly meanNs: number; readonly atNs: number } | undefined;
   skewHigh: { readonly meanNs: number; readonly atNs: number } | undefined;
+  readonly skewTrend = new SkewTrend();
+  readonly rates = new RateSlices();
   #skewSum = 0;
   #skewCount = 0;
   #sequence = -1;
@@ -43,6 +47,7 @@ export class TopicTiming {
     else this.firstNs = nowNs;
     this.count += 1;
     this.lastNs = nowNs;
+    this.rates.push(nowNs);
     if (nowNs > this.latestNs) this.latestNs = nowNs;
     if (nowNs < this.earliestNs) this.earliestNs = nowNs;
     this.#skew(skewNs, nowNs);
@@ -66,17 +71,12 @@ export class TopicTiming {
     const interval = nowNs - this.lastNs;
     if (interval < 0) {
       this.backwardsCount += 1;
-      if (this.backwards.length < PLACES_MAX) this.backwards.push({ fromNs: this.lastNs, toNs: nowNs });
+      keepLongest(this.backwards, this.lastNs, nowNs);
       return;
     }
     if (interval === 0) this.repeated += 1;
     this.intervals.add(interval);
-    const shortest = this.silences.at(-1);
-    if (this.silences.length === PLACES_MAX && shortest !== undefined && interval <= lengthOf(shortest)) return;
-    let at = this.silences.length;
-    while (at > 0 && lengthOf(this.silences[at - 1] as Place) < interval) at -= 1;
-    this.silences.splice(at, 0, { fromNs: this.lastNs, toNs: nowNs });
-    if (this.silences.length > PLACES_MAX) this.silences.pop();
+    keepLongest(this.silences, this.lastNs, nowNs);
   }
 
   #skew(skewNs: number, nowNs: number): void {
@@ -86,11 +86,23 @@ export class TopicTiming {
     this.#skewCount += 1;
     if (this.#skewCount < SKEW_BLOCK) return;
     const block = { meanNs: this.#skewSum / SKEW_BLOCK, atNs: nowNs };
+    this.skewTrend.push(nowNs, block.meanNs);
     if (this.skewLow === undefined || block.meanNs < this.skewLow.meanNs) this.skewLow = block;
     if (this.skewHigh === undefined || block.meanNs > this.skewHigh.meanNs) this.skewHigh = block;
     this.#skewSum = 0;
     this.#skewCount = 0;
   }
+}
+
+/** Longest first; of equal ones those that came first. Hot path. */
+function keepLongest(places: Place[], fromNs: number, toNs: number): void {
+  const length = Math.abs(toNs - fromNs);
+  const shortest = places[PLACES_MAX - 1];
+  if (shortest !== undefined && length <= Math.abs(lengthOf(shortest))) return;
+  let at = places.length;
+  while (at > 0 && Math.abs(lengthOf(places[at - 1] as Place)) < length) at -= 1;
+  places.splice(at, 0, { fromNs, toNs });
+  if (places.length > PLACES_MAX) places.pop();
 }
 
 export function lengthOf({ fromNs, toNs }: Place): number {

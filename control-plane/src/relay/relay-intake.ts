@@ -19,7 +19,7 @@ import type {
   VehicleRegistry,
 } from '../ingest/ports.ts';
 import { missingReceipt, refusedReceipt, storedReceipt } from '../ingest/receipt.ts';
-import { isRefusal } from '../ingest/refusal.ts';
+import { isRefusal, refusalReason } from '../ingest/refusal.ts';
 import { encodeRelayRefusal } from '../ingest/relay-refusal.ts';
 import { checkUpload } from '../ingest/upload-check.ts';
 import type { Centre, HeldFiles, Outcomes, PendingReport } from './ports.ts';
@@ -167,16 +167,11 @@ export class RelayIntake implements Intake {
   }
 
   async #quarantine(manifest: ReceivedManifest, error: FleetError, evidence: Evidence): Promise<void> {
-    const { recording, vehicleId, eventId, digest } = manifest;
-    const reason = {
-      recording,
-      vehicleId,
-      eventId,
-      code: error.code,
-      message: error.message,
-      source: 'relay',
-    } as const;
-    await this.#parts.quarantine.keep(quarantineKey(digest), reason, evidence);
+    await this.#parts.quarantine.keep(
+      quarantineKey(manifest.digest),
+      refusalReason(manifest, error, 'relay'),
+      evidence,
+    );
   }
 
   /** A vehicle that the region has not heard of yet may have been enrolled a moment ago: that is no reason to refuse it for good. */

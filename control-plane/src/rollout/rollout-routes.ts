@@ -10,7 +10,7 @@ import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { projectionFor } from '../projection/as-of.ts';
 import { sendUpdate } from '../workflow/send-update.ts';
 import { startWorkflow } from '../workflow/start-workflow.ts';
-import { workflowStatus } from '../workflow/workflow-status.ts';
+import { type WorkflowStatus, workflowStatus } from '../workflow/workflow-status.ts';
 import { findModelVersion } from '../training/registered.ts';
 
 const Body = z.strictObject({
@@ -50,7 +50,8 @@ export function registerRolloutRoutes(app: FastifyInstance, context: ControlPlan
   }));
   app.get('/v1/rollouts/:id', async (request) => {
     const { id } = parseRequest(Path, request.params, 'path');
-    return describeRollout(context, id);
+    const projection = await projectionFor(context.projection, request.query);
+    return describeRollout(projection, id, projection === context.projection ? context.temporal : undefined);
   });
 }
 
@@ -75,17 +76,18 @@ async function listRollouts(projection: Projection): Promise<readonly Record<str
   });
 }
 
-/** All facts of one rollout in order, beside how its workflow stands. @throws FleetError NOT_FOUND */
-async function describeRollout(context: ControlPlane, rolloutId: string): Promise<Record<string, unknown>> {
-  const { projection, temporal } = context;
+/**
+ * All facts of one rollout in order, beside how its workflow stands: that is only known of now, so nobody asks for it as of before.
+ * @throws FleetError NOT_FOUND
+ */
+async function describeRollout(
+  projection: Projection,
+  rolloutId: string,
+  temporal: ControlPlane['temporal'] | undefined,
+): Promise<Record<string, unknown>> {
   const options = { key: rolloutId, every: true } as const;
   const started = (await projection.facts('rollout.started', options)).at(0);
-  // A query needs a worker; without one the facts still tell the story.
-  const status = await temporal.workflow
-    .getHandle(`rollout-${rolloutId}`)
-    .query<RolloutStatus>('status')
-    .catch(() => null);
-  const workflow = await workflowStatus(temporal, `rollout-${rolloutId}`).catch(() => null);
+  const { status, workflow } = await standingOf(temporal, `rollout-${rolloutId}`);
   if (started === undefined && workflow === null) throw new FleetError('NOT_FOUND', `there is no rollout ${rolloutId}`);
   const actions = (await projection.facts('rollout.action', options)).map(({ at, body }) => ({ at, ...body }));
   const health = (await projection.facts('rollout.health', options)).map(({ at, body }) => ({ at, ...body }));
@@ -103,4 +105,15 @@ async function describeRollout(context: ControlPlane, rolloutId: string): Promis
     status,
     workflow,
   };
+}
+
+/** A query needs a worker; without one the facts still tell the story. */
+async function standingOf(
+  temporal: ControlPlane['temporal'] | undefined,
+  workflowId: string,
+): Promise<{ readonly status: RolloutStatus | null; readonly workflow: WorkflowStatus | null }> {
+  if (temporal === undefined) return { status: null, workflow: null };
+  const handle = temporal.workflow.getHandle(workflowId);
+  const status = await handle.query<RolloutStatus>('status').catch(() => null);
+  return { status, workflow: await workflowStatus(temporal, workflowId).catch(() => null) };
 }

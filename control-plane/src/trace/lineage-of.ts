@@ -2,11 +2,20 @@
  * Why: lineage is not recorded beside the facts, it is in them. This says for each fact which nodes it speaks of and
  * which node was made from which.
  */
-import type { FactBody, LedgerEntry } from '@fleetloop/schemas';
-import { edge, lineage, type Lineage, node, nodeId, type ResolveName } from './lineage.ts';
+import type { FactBody, FactKind, LedgerEntry } from '@fleetloop/schemas';
+import { edge, lineage, type Lineage, type LineageEdge, node, nodeId, type ResolveName } from './lineage.ts';
 import { lineageOfFeatures } from './lineage-of-features.ts';
 import { lineageOfFleet } from './lineage-of-fleet.ts';
+import { lineageOfRecordings } from './lineage-of-recordings.ts';
 import { lineageOfDeployment } from './lineage-of-deployment.ts';
+
+/** Facts that say nothing about what was made from what, and why they do not. Every other kind gives nodes. */
+export const FACTS_WITHOUT_LINEAGE = {
+  'checkpoint.key_rotated': 'is about the ledger itself, and no thing was made with the key',
+  'form.introduced': 'is what later checks compare with; the recording that brought the form is a node already',
+} as const satisfies Partial<Record<FactKind, string>>;
+
+const NO_LINEAGE = lineage([]);
 
 /** The nodes, edges and names of one entry. A digest that nothing stands for yet becomes the node `digest:<digest>`. */
 export function lineageOf(
@@ -27,22 +36,16 @@ export function lineageOf(
     case 'campaign.published':
       return ofCampaign(entry.body);
     case 'campaign.ended':
+      return ofEndedCampaign(entry.body, find);
     case 'checkpoint.key_rotated':
-    // What was found is asked of the findings; the recording is a node already.
-    case 'recording.checked':
-      return lineage([]);
+    case 'form.introduced':
+      return NO_LINEAGE;
     case 'recording.accepted':
-      return ofRecording(entry.body, find);
     case 'recording.quarantined':
-      return ofQuarantine(entry.body);
-    case 'label.assigned': {
-      const { recording, label, annotator, method } = entry.body;
-      const id = nodeId.label(recording, label);
-      return lineage(
-        [node('label', id, label, { annotator, method })],
-        [edge(id, 'describes', nodeId.recording(recording))],
-      );
-    }
+    case 'recording.checked':
+    case 'recording.released':
+    case 'label.assigned':
+      return lineageOfRecordings(entry, find);
     default:
       return ofModelling(entry, stored.sequence, find);
   }
@@ -50,7 +53,7 @@ export function lineageOf(
 
 type DataKind = Extract<
   LedgerEntry['kind'],
-  `${'vehicle' | 'pull' | 'campaign' | 'checkpoint' | 'recording' | 'label'}.${string}`
+  `${'vehicle' | 'pull' | 'campaign' | 'checkpoint' | 'recording' | 'form' | 'label'}.${string}`
 >;
 type Find = (name: string) => string;
 
@@ -72,19 +75,23 @@ function ofModelling(entry: Exclude<LedgerEntry, { readonly kind: DataKind }>, s
       return lineage([node('feature-table', id, `${rows} windows`, { trainRows, testRows })], edges);
     }
     case 'drift.evaluated': {
-      const { report, monitorName, verdict, counts, reference, current } = entry.body;
+      const { report, monitor, monitorName, monitorVersion, verdict, counts, reference, current } = entry.body;
+      const { referenceCount, currentCount } = entry.body;
       const id = nodeId.driftReport(report);
-      const tables = [...new Set([...reference, ...current])].map((table) =>
-        edge(id, 'computed_from', nodeId.featureTable(table)),
+      const judge = node('monitor', nodeId.monitor(monitor), `${monitorName}@${monitorVersion}`, {});
+      const detail = { verdict, counts, tables: referenceCount + currentCount };
+      return lineage(
+        [node('drift-report', id, monitorName, detail), judge],
+        [...ofTables(id, [...reference, ...current]), edge(id, 'judged_by', judge.id)],
       );
-      return lineage([node('drift-report', id, monitorName, { verdict, counts })], tables);
     }
     case 'bias.audited': {
-      const { report, auditName, verdict, counts, tables } = entry.body;
+      const { report, audit, auditName, auditVersion, verdict, counts, tables, tableCount } = entry.body;
       const id = nodeId.biasReport(report);
+      const judge = node('audit', nodeId.audit(audit), `${auditName}@${auditVersion}`, {});
       return lineage(
-        [node('bias-report', id, auditName, { verdict, counts })],
-        [...new Set(tables)].map((table) => edge(id, 'computed_from', nodeId.featureTable(table))),
+        [node('bias-report', id, auditName, { verdict, counts, tables: tableCount }), judge],
+        [...ofTables(id, tables), edge(id, 'judged_by', judge.id)],
       );
     }
     case 'run.finished': {
@@ -118,6 +125,11 @@ function ofModelling(entry: Exclude<LedgerEntry, { readonly kind: DataKind }>, s
   }
 }
 
+/** Of many tables a fact names the first ones and a count, which stands in the detail of the report. */
+function ofTables(report: string, tables: readonly string[]): LineageEdge[] {
+  return [...new Set(tables)].map((table) => edge(report, 'computed_from', nodeId.featureTable(table)));
+}
+
 function ofCampaign({ campaign, digest, vehicles, brief }: FactBody<'campaign.published'>): Lineage {
   const id = nodeId.campaign(campaign.id, campaign.version);
   const detail = { digest, condition: campaign.condition, owner: campaign.owner, vehicles };
@@ -128,38 +140,10 @@ function ofCampaign({ campaign, digest, vehicles, brief }: FactBody<'campaign.pu
   ]);
 }
 
-function ofRecording({ recording, source, messages, metadata }: FactBody<'recording.accepted'>, find: Find): Lineage {
-  const id = nodeId.recording(recording);
-  const vehicle = nodeId.vehicle(metadata.vehicle.id);
-  const self = node('recording', id, metadata.session.name, {
-    source,
-    messages,
-    hardwareRevision: metadata.vehicle.hardwareRevision,
-  });
-  const brief = [
-    ...(metadata.brief === undefined ? [] : [edge(id, 'answers', nodeId.brief(metadata.brief))]),
-    ...(metadata.pull === undefined ? [] : [edge(id, 'answers', nodeId.pull(metadata.pull))]),
-  ];
-  if (metadata.event === undefined) return lineage([self], [edge(id, 'recorded_by', vehicle), ...brief]);
-  const event = nodeId.event(metadata.event.id);
-  const { startNs, endNs, triggers, campaigns } = metadata.event;
-  const asked = campaigns.map((campaign) => edge(event, 'asked_for_by', find(`campaign:${campaign}`)));
-  const captured = node('event', event, metadata.session.name, { startNs, endNs, triggers: triggers.length });
-  return lineage([self, captured], [edge(id, 'holds', event), edge(event, 'captured_by', vehicle), ...asked, ...brief]);
-}
-
-/** A quarantined upload is a node of its own: what it claims to be is not to be believed. */
-function ofQuarantine({
-  recording,
-  vehicleId,
-  eventId,
-  code,
-  message,
-  source,
-}: FactBody<'recording.quarantined'>): Lineage {
-  const id = nodeId.quarantine(recording);
-  const edges = vehicleId === '' ? [] : [edge(id, 'recorded_by', nodeId.vehicle(vehicleId))];
-  return lineage([node('quarantine', id, code, { message, source, eventId })], edges);
+/** The version that is current: that is the one that vehicles stopped to capture by. */
+function ofEndedCampaign({ campaignId, vehicles, reason }: FactBody<'campaign.ended'>, find: Find): Lineage {
+  const id = find(`campaign:${campaignId}`);
+  return lineage([node('campaign', id, id.slice('campaign:'.length), { ended: reason, endedFor: vehicles })]);
 }
 
 function ofDataset({ digest, dataset, version, document }: FactBody<'dataset.frozen'>): Lineage {

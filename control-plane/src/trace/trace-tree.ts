@@ -1,7 +1,8 @@
 /** Why: a person reads lineage as a tree. Each node is drawn once; where it comes up again, the tree points back to it. */
 import { type Relation, RELATIONS } from './lineage.ts';
 import type { Trace } from './trace.ts';
-import type { TraceEdge, TraceNode } from './trace-walk.ts';
+import type { TraceEdge } from './lineage-graph.ts';
+import type { TraceNode } from './trace-walk.ts';
 
 /** Children of one kind and relation that are drawn one by one; of more, the first ones and a count. */
 const SIBLINGS_SHOWN = 5;

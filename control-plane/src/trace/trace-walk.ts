@@ -1,6 +1,5 @@
-/** Why: one walk over the lineage, breadth first; each level is one indexed question, and there is a limit to all of it. */
-import type { Projection, Row } from '../ports.ts';
-import { graphRows } from './graph-rows.ts';
+/** Why: one walk over the lineage, breadth first; each level is one question to the graph, and there is a limit to all of it. */
+import type { LineageGraph, NodeRow, TraceEdge } from './lineage-graph.ts';
 import { END_RELATIONS, type NodeKind, type Relation } from './lineage.ts';
 
 /** Longest way from the start, in edges. */
@@ -25,30 +24,16 @@ export type TraceNode = {
   readonly detail: Readonly<Record<string, unknown>>;
 };
 
-/** Points down, whatever the direction of the walk. */
-export type TraceEdge = {
-  readonly from: string;
-  readonly relation: string;
-  readonly to: string;
-  readonly sequence: number | null;
-};
-
-/** Breadth first over the edges that were known as of one sequence. Mutates as it goes. */
+/** Breadth first over the edges of a graph. Mutates as it goes. */
 export class TraceWalk {
-  readonly #projection: Projection;
-  readonly #asOf: number;
+  readonly #graph: LineageGraph;
   readonly #ids = new Set<string>();
   readonly #edges = new Map<string, TraceEdge>();
   readonly #given = new Map<string, TraceNode>();
   truncated = false;
 
-  constructor(projection: Projection, asOf: number) {
-    this.#projection = projection;
-    this.#asOf = asOf;
-  }
-
-  get asOf(): number {
-    return this.#asOf;
+  constructor(graph: LineageGraph) {
+    this.#graph = graph;
   }
 
   idsOf(kind: NodeKind): string[] {
@@ -102,15 +87,9 @@ export class TraceWalk {
   }
 
   async describe(): Promise<TraceNode[]> {
-    const rows = await graphRows(this.#projection, [...this.#ids], {
-      table: 'nodes',
-      column: 'id',
-      columns: 'id, kind, label, sequence, "at", detail',
-      asOf: this.#asOf,
-      limit: NODE_ROWS_MAX,
-    });
+    const rows = await this.#graph.nodesOf([...this.#ids], NODE_ROWS_MAX);
     const known = new Map<string, TraceNode>(this.#given);
-    for (const row of rows) known.set(String(row['id']), mergeNode(known.get(String(row['id'])), row));
+    for (const row of rows) known.set(row.id, mergeNode(known.get(row.id), row));
     return [...this.#ids].map((id) => known.get(id) ?? mentioned(id));
   }
 
@@ -124,36 +103,17 @@ export class TraceWalk {
       .map((edge) => (direction === 'down' ? edge.to : edge.from));
   }
 
-  async #edgesOf(level: readonly string[], direction: 'down' | 'up'): Promise<TraceEdge[]> {
-    const rows = await graphRows(this.#projection, level, {
-      table: 'edges',
-      column: direction === 'down' ? 'from_id' : 'to_id',
-      columns: 'from_id, relation, to_id, sequence',
-      asOf: this.#asOf,
-      limit: EDGE_ROWS_MAX,
-    });
-    const edges = new Map<string, TraceEdge>();
-    for (const row of rows) {
-      const edge = edgeOf(row);
-      const key = keyOf(edge);
-      // The same edge may be stated again: the first fact that does counts.
-      if (!edges.has(key)) edges.set(key, edge);
-    }
-    return this.#known([...edges.values()].sort(inOrder));
+  async #edgesOf(level: readonly string[], direction: 'down' | 'up'): Promise<readonly TraceEdge[]> {
+    const { edges, truncated } = await this.#graph.edgesOf(level, direction === 'down' ? 'from' : 'to', EDGE_ROWS_MAX);
+    if (truncated) this.truncated = true;
+    return this.#known(edges);
   }
 
   /** What answers an anomaly is shown once it is a fact itself: the anomaly cannot know. */
-  async #known(edges: TraceEdge[]): Promise<TraceEdge[]> {
+  async #known(edges: readonly TraceEdge[]): Promise<readonly TraceEdge[]> {
     const rollbacks = [...new Set(edges.map(({ from }) => from).filter(isRollback))];
     if (rollbacks.length === 0) return edges;
-    const question = {
-      table: 'nodes',
-      column: 'id',
-      columns: 'id, sequence',
-      asOf: this.#asOf,
-      limit: NODE_ROWS_MAX,
-    } as const;
-    const known = new Set((await graphRows(this.#projection, rollbacks, question)).map((row) => String(row['id'])));
+    const known = await this.#graph.stated(rollbacks);
     return edges.filter(({ from }) => !isRollback(from) || known.has(from));
   }
 }
@@ -162,38 +122,13 @@ function isRollback(id: string): boolean {
   return id.startsWith('rollback:');
 }
 
-function edgeOf(row: Row): TraceEdge {
-  return {
-    from: String(row['from_id']),
-    relation: String(row['relation']),
-    to: String(row['to_id']),
-    sequence: Number(row['sequence']),
-  };
-}
-
 function keyOf({ from, relation, to }: TraceEdge): string {
   return `${from} ${relation} ${to}`;
 }
 
-function inOrder(left: TraceEdge, right: TraceEdge): number {
-  const bySequence = (left.sequence ?? 0) - (right.sequence ?? 0);
-  if (bySequence !== 0) return bySequence;
-  const [one, two] = [keyOf(left), keyOf(right)];
-  return one < two ? -1 : Number(one > two);
-}
-
-function mergeNode(known: TraceNode | undefined, row: Row): TraceNode {
-  const detail = JSON.parse(String(row['detail'])) as Readonly<Record<string, unknown>>;
-  const label = String(row['label']);
-  if (known !== undefined) return { ...known, label, detail: { ...known.detail, ...detail } };
-  return {
-    id: String(row['id']),
-    kind: String(row['kind']),
-    label,
-    sequence: Number(row['sequence']),
-    at: String(row['at']),
-    detail,
-  };
+function mergeNode(known: TraceNode | undefined, row: NodeRow): TraceNode {
+  if (known === undefined) return row;
+  return { ...known, label: row.label, detail: { ...known.detail, ...row.detail } };
 }
 
 function mentioned(id: string): TraceNode {

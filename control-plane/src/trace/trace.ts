@@ -1,12 +1,11 @@
-/**
- * Why: from any one thing, what it was made from and what came of it, as of any day: each level of the walk is one
- * indexed question to the projection's edges.
- */
+/** Why: from any one thing, what it was made from and what came of it, as of any day. */
 import { FleetError } from '@fleetloop/schemas';
 import type { InferenceWindow, Projection, TelemetryStore } from '../ports.ts';
 import { findNode } from './find-node.ts';
 import { nodeId } from './lineage.ts';
-import { type TraceEdge, type TraceNode, TraceWalk } from './trace-walk.ts';
+import type { GraphAsOf, LineageGraph, TraceEdge } from './lineage-graph.ts';
+import { ProjectionGraph } from './projection-graph.ts';
+import { type TraceNode, TraceWalk } from './trace-walk.ts';
 
 /** down: to what it was made from. up: to what came of it. */
 export const TRACE_DIRECTIONS = ['down', 'up', 'both'] as const;
@@ -32,7 +31,12 @@ export type TraceRequest = {
 export type TraceSources = {
   readonly projection: Projection;
   readonly telemetry: Pick<TelemetryStore, 'inference' | 'inferences'>;
+  /** The graph as of an entry; without it, it is read from the tables of the projection. */
+  readonly graphAsOf?: GraphAsOf;
 };
+
+/** One question: the graph that it is asked of, and the entry that it is as of. */
+type Asked = { readonly sources: TraceSources; readonly graph: LineageGraph; readonly asOf: number };
 
 /**
  * The lineage of one node.
@@ -40,23 +44,25 @@ export type TraceSources = {
  */
 export async function traceLineage(sources: TraceSources, request: TraceRequest): Promise<Trace> {
   const asOf = Math.min(request.asOf ?? Number.MAX_SAFE_INTEGER, sources.projection.appliedSequence());
-  const walk = new TraceWalk(sources.projection, asOf);
-  const from = await startOf(sources, request, walk);
+  const graph = (await sources.graphAsOf?.(asOf)) ?? new ProjectionGraph(sources.projection, asOf);
+  const asked = { sources, graph, asOf };
+  const walk = new TraceWalk(graph);
+  const from = await startOf(asked, request, walk);
   walk.add(from);
   if (request.direction !== 'up') {
     await walk.go(from, 'down');
-    await tieAnomaliesToInferences(sources, walk);
+    await tieAnomaliesToInferences(asked, walk);
   }
   if (request.direction !== 'down') await walk.go(from, 'up');
   const nodes = await walk.describe();
   return { from, direction: request.direction, asOf, nodes, edges: walk.edges(), truncated: walk.truncated };
 }
 
-async function startOf(sources: TraceSources, { id, direction }: TraceRequest, walk: TraceWalk): Promise<string> {
+async function startOf(asked: Asked, { id, direction }: TraceRequest, walk: TraceWalk): Promise<string> {
   const inference = /^inference:(?<vehicle>[^:]+):(?<sequence>\d{1,15})$/.exec(id)?.groups;
   if (inference !== undefined) {
     const { vehicle = '', sequence = '' } = inference;
-    const window = await sources.telemetry.inference(vehicle, Number(sequence));
+    const window = await asked.sources.telemetry.inference(vehicle, Number(sequence));
     if (window === undefined)
       throw new FleetError(
         'TRACE_UNKNOWN',
@@ -64,10 +70,10 @@ async function startOf(sources: TraceSources, { id, direction }: TraceRequest, w
       );
     giveInference(id, window, walk);
     if (direction !== 'up') tieToOrigin(id, window, walk);
-    if (direction !== 'down') await tieToAnomalies(sources.projection, { id, window }, walk);
+    if (direction !== 'down') await tieToAnomalies(asked, { id, window }, walk);
     return id;
   }
-  return findNode(sources.projection, id, walk.asOf);
+  return findNode({ ...asked, projection: asked.sources.projection }, id);
 }
 
 /** An inference is telemetry and no fact: its ties are read from what vehicle and bundle it names. */
@@ -97,14 +103,14 @@ function tieToOrigin(id: string, window: InferenceWindow, walk: TraceWalk): void
 
 /** An anomaly rests on the inferences that its vehicles made with its bundle. */
 async function tieToAnomalies(
-  projection: Projection,
+  { sources, asOf }: Asked,
   of: { readonly id: string; readonly window: InferenceWindow },
   walk: TraceWalk,
 ): Promise<void> {
-  const anomalies = await projection.query(
+  const anomalies = await sources.projection.query(
     `SELECT anomaly_id FROM anomalies
      WHERE bundle = $bundle AND sequence <= $asOf::BIGINT AND list_contains(from_json(vehicles, '["VARCHAR"]'), $vehicle)`,
-    { bundle: of.window.bundle, vehicle: of.window.vehicleId, asOf: String(walk.asOf) },
+    { bundle: of.window.bundle, vehicle: of.window.vehicleId, asOf: String(asOf) },
   );
   for (const row of anomalies)
     walk.tie({ from: nodeId.anomaly(String(row['anomaly_id'])), relation: 'seen_on', to: of.id, sequence: null });
@@ -114,11 +120,12 @@ async function tieToAnomalies(
 const INFERENCES_SHOWN = 5;
 const INFERENCES_READ_MAX = 2_000;
 
-async function tieAnomaliesToInferences({ projection, telemetry }: TraceSources, walk: TraceWalk): Promise<void> {
+async function tieAnomaliesToInferences({ sources, asOf }: Asked, walk: TraceWalk): Promise<void> {
+  const { projection, telemetry } = sources;
   for (const id of walk.idsOf('anomaly')) {
     const [anomaly] = await projection.facts('anomaly.opened', {
       key: id.slice('anomaly:'.length),
-      asOfSequence: walk.asOf,
+      asOfSequence: asOf,
     });
     if (anomaly === undefined) continue;
     const { bundle, vehicles } = anomaly.body;

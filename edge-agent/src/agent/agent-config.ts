@@ -60,6 +60,25 @@ const Redaction = z
   })
   .prefault({});
 
+const Features = z
+  .strictObject({
+    sampleEvery: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .default(64)
+      .describe(
+        'One feature vector in so many is sent with its inputs, so that the cloud can recompute it; 0 for none.',
+      ),
+    sampleBytesPerHour: z
+      .int()
+      .min(0)
+      .max(1_024 * MIB)
+      .default(MIB)
+      .describe('Most bytes of these samples in an hour; what is over it is counted and not sent.'),
+  })
+  .prefault({});
+
 const Metrics = z.strictObject({
   port: z.int().min(0).max(65_535).describe('Port of GET /metrics; 0 takes a free one and logs it.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
@@ -102,6 +121,7 @@ export const AgentConfig = z
     spool: Spool.describe('What waits for the link.'),
     uplink: UplinkConfig.prefault({}).describe('What uploads may cost.'),
     redaction: Redaction.describe('What must not leave the vehicle.'),
+    features: Features.describe('What of the feature engine is checked in the cloud.'),
     controlSocket: z
       .string()
       .min(1)

@@ -19,7 +19,7 @@ export type DriveRunnerOptions = {
   readonly runtime: ModelRuntime;
   readonly clock: AgentClock;
   readonly logger: AgentLogger;
-  readonly onInference: (result: InferenceResult) => void;
+  readonly onInference: (result: InferenceResult, drive: Drive) => void;
   /** A drive is over. */
   readonly onDrive: () => void;
 };
@@ -108,15 +108,15 @@ export class DriveRunner {
 
   async #passLater(message: SourceMessage, work: Work, drive: Drive, signal: AbortSignal): Promise<void> {
     const [results, kept] = await Promise.all([work.results, work.kept]);
-    await this.#infer(results, signal);
+    await this.#infer(results, drive, signal);
     const due = this.#options.line.pushRedacted(message, kept);
     if (due.length > 0) await this.#keep(due, drive, signal);
   }
 
-  async #infer(results: readonly InferenceResult[], signal: AbortSignal): Promise<void> {
+  async #infer(results: readonly InferenceResult[], drive: Drive, signal: AbortSignal): Promise<void> {
     const { line, keeper, onInference } = this.#options;
     for (const result of results) {
-      onInference(result);
+      onInference(result, drive);
       await keeper.take(line.pushInference(result), signal);
     }
   }
@@ -137,7 +137,7 @@ export class DriveRunner {
       line.recorder.abandonSession();
       return;
     }
-    await this.#infer(last, signal);
+    await this.#infer(last, drive, signal);
     await keeper.take(line.recorder.endSession(), signal);
     await keeper.idle();
     logger.info({ session: drive.session, messages: this.#messages }, 'capture.drive.finished');

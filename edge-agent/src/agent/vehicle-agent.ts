@@ -4,6 +4,7 @@ import { DesiredFollower } from '../assign/desired-follower.ts';
 import { DirectorHandOver } from '../assign/director-hand-over.ts';
 import { StateReporter } from '../assign/state-reporter.ts';
 import type { AgentStatus, PublishedReport } from '../health/agent-status.ts';
+import { FeatureSamples } from '../features/feature-samples.ts';
 import { encodeHeartbeat, HEARTBEAT_INTERVAL_MS } from '../health/heartbeat.ts';
 import { InferenceTelemetry } from '../health/inference-telemetry.ts';
 import { type Plain, toPlain } from '../health/plain.ts';
@@ -46,6 +47,8 @@ export type VehicleAgentOptions = {
   /** What live publishers have sent, for the status; undefined for a playlist. */
   readonly published?: PublishedReport;
   readonly redactor?: Redactor;
+  /** Most bytes of sampled feature inputs in an hour; none without it. */
+  readonly sampleBytesPerHour?: number;
   readonly runtime: ModelRuntime;
   readonly clock: AgentClock;
   readonly logger: AgentLogger;
@@ -62,6 +65,7 @@ export class VehicleAgent {
   readonly #pulls: PullDesk;
   readonly #uplink: Uplink;
   readonly #telemetry: InferenceTelemetry;
+  readonly #samples: FeatureSamples;
   readonly #follower: DesiredFollower;
   readonly #director: DirectorHandOver;
   readonly #reporter: StateReporter;
@@ -82,6 +86,7 @@ export class VehicleAgent {
       onKept: async ({ campaignIds, endNs }, sizeBytes) => this.#line.campaigns.recorded(campaignIds, sizeBytes, endNs),
     });
     this.#telemetry = new InferenceTelemetry({ vehicleId, hardwareRevision, link, clock, logger });
+    this.#samples = this.#makeSamples();
     this.#runner = new DriveRunner({
       drives,
       runtime,
@@ -89,9 +94,10 @@ export class VehicleAgent {
       logger,
       line: this.#line,
       keeper: this.#keeper,
-      onInference: (result) => {
+      onInference: (result, { attributes }) => {
         this.#inferences += 1;
         this.#telemetry.add(result, runtime.deadlineMisses);
+        this.#samples.add(result, attributes);
       },
       onDrive: () => this.#reporter.changed(),
     });
@@ -142,7 +148,12 @@ export class VehicleAgent {
       this.#telemetry.run(either),
       // What they tell of the spool must be true.
       this.#spool.opened.then(async () =>
-        Promise.all([this.#uplink.run(either), this.#reporter.run(either), this.#beat(either)]),
+        Promise.all([
+          this.#uplink.run(either),
+          this.#reporter.run(either),
+          this.#beat(either),
+          this.#samples.run(either),
+        ]),
       ),
     ];
     try {
@@ -210,6 +221,35 @@ export class VehicleAgent {
     });
   }
 
+  /** They go where bytes cost little, and after everything else. */
+  #makeSamples(): FeatureSamples {
+    const {
+      vehicleId,
+      hardwareRevision,
+      softwareVersion,
+      sampleBytesPerHour: bytesPerHour = 0,
+      link,
+      clock,
+      logger,
+    } = this.#options;
+    const { stateFiles: files, redactor, network, uplinkConfig } = this.#options;
+    return new FeatureSamples({
+      vehicleId,
+      hardwareRevision,
+      softwareVersion,
+      bytesPerHour,
+      link,
+      clock,
+      logger,
+      files,
+      mayGo: () => {
+        const networkClass = network?.current() ?? uplinkConfig.networkClass;
+        return (networkClass === 'wifi' || networkClass === 'cellular') && this.#spool.counts().spooled === 0;
+      },
+      ...(redactor === undefined ? {} : { redactor }),
+    });
+  }
+
   #makePulls(): PullDesk {
     const { stateFiles: files, logger } = this.#options;
     return new PullDesk({
@@ -265,7 +305,7 @@ export class VehicleAgent {
   /** What the last run has left: campaigns, budgets, pulls, and the events that a power cut found open. */
   async #restore(): Promise<void> {
     const { logger } = this.#options;
-    for (const restored of [this.#line.campaigns.restore(), this.#pulls.restore()]) {
+    for (const restored of [this.#line.campaigns.restore(), this.#pulls.restore(), this.#samples.restore()]) {
       await restored.catch((error: unknown) => {
         const { code, message } = FleetError.from(error);
         logger.error({ code, message }, 'agent.state.unreadable');

@@ -1,12 +1,21 @@
 /** Where a model finds its features: the newest vector with what it was computed from, how old it is and how long it took to be there. */
 import type { FeatureSet, SourceMessage } from '@fleetloop/schemas';
-import { createStreamingEvaluator, type FeatureVector, type StreamingEvaluator } from '@fleetloop/schemas/features';
+import {
+  createStreamingEvaluator,
+  type FeatureVector,
+  type InputChoice,
+  SAMPLES_BUFFERED_MAX,
+  type StreamingEvaluator,
+} from '@fleetloop/schemas/features';
 
 /** The definition that a vector was computed by. */
 export type ServedFeatureSet = { readonly name: string; readonly version: number; readonly digest: string };
 
 /** The newest vector. Its age is the time since the message that closed its window. */
-export type ServedVector = FeatureVector & { readonly featureSet: ServedFeatureSet; readonly ageMs: number };
+export type ServedVector = Omit<FeatureVector, 'inputs'> & {
+  readonly featureSet: ServedFeatureSet;
+  readonly ageMs: number;
+};
 
 /** What a cache says of itself. Latencies run from the message that closed a window to its vector being here. */
 export type FeatureCacheReport = {
@@ -36,7 +45,8 @@ export class FeatureCache {
   readonly #budgetMs: number;
   readonly #now: () => number;
   readonly #evaluator: StreamingEvaluator;
-  #newest: { readonly vector: FeatureVector; readonly atMs: number } | undefined;
+  #wantsInputs: InputChoice = () => false;
+  #newest: { readonly vector: Omit<FeatureVector, 'inputs'>; readonly atMs: number } | undefined;
   #vectors = 0;
   #budgetMisses = 0;
   #lastMs = 0;
@@ -46,7 +56,14 @@ export class FeatureCache {
     this.#served = { name: featureSet.name, version: featureSet.version, digest };
     this.#budgetMs = featureSet.latencyBudgetMs;
     this.#now = now;
-    this.#evaluator = createStreamingEvaluator(featureSet);
+    this.#evaluator = createStreamingEvaluator(featureSet, SAMPLES_BUFFERED_MAX, (startNs) =>
+      this.#wantsInputs(startNs),
+    );
+  }
+
+  /** From now on the vectors of chosen windows come with what they were computed from. */
+  sample(choice: InputChoice): void {
+    this.#wantsInputs = choice;
   }
 
   /** Takes a message; returns the vectors of the windows that it closed. @throws FleetError FEATURE_SET_INVALID */
@@ -89,7 +106,8 @@ export class FeatureCache {
     const vector = vectors.at(-1);
     if (vector === undefined) return vectors;
     const atMs = this.#now();
-    this.#newest = { vector, atMs };
+    const { windowStartNs, windowEndNs, values } = vector;
+    this.#newest = { vector: { windowStartNs, windowEndNs, values }, atMs };
     this.#vectors += vectors.length;
     this.#lastMs = atMs - startedMs;
     this.#worstMs = Math.max(this.#worstMs, this.#lastMs);

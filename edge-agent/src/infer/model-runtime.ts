@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type DsseEnvelope, FleetError, type ReportedState, type SourceMessage } from '@fleetloop/schemas';
 import { type Inference, Role } from '@fleetloop/schemas/wire';
-import type { FeatureVector } from '@fleetloop/schemas/features';
+import { chooseWindows, type FeatureVector } from '@fleetloop/schemas/features';
 import { InstallRunner } from '../install/install-runner.ts';
 import { toReport } from '../install/install-state.ts';
 import { openSlotFolders, type SlotFolders } from '../install/slot-folders.ts';
@@ -95,7 +95,7 @@ class VehicleModels implements ModelRuntime {
     const shadow = this.#shadow;
     if (active === null && shadow === null) return NONE;
     const activeWindows = active === null ? [] : this.#feed(active, (model) => model.push(message));
-    const shadowWindows = shadow === null ? [] : this.#feed(shadow, (model) => model.push(message));
+    const shadowWindows = this.#shadowWindows(activeWindows, (model) => model.push(message));
     if (activeWindows.length === 0 && shadowWindows.length === 0) return NONE;
     const inferred = async (): Promise<readonly InferenceResult[]> => [
       ...(await this.#inferAll(active, activeWindows)),
@@ -114,7 +114,7 @@ class VehicleModels implements ModelRuntime {
     const active = this.#active;
     const shadow = this.#shadow;
     const activeWindows = active === null ? [] : this.#feed(active, (model) => model.endSession());
-    const shadowWindows = shadow === null ? [] : this.#feed(shadow, (model) => model.endSession());
+    const shadowWindows = this.#shadowWindows(activeWindows, (model) => model.endSession());
     return [...(await this.#inferAll(active, activeWindows)), ...(await this.#inferAll(shadow, shadowWindows))];
   }
 
@@ -123,7 +123,8 @@ class VehicleModels implements ModelRuntime {
   }
 
   features(): ReturnType<ModelRuntime['features']> {
-    return [this.#active, this.#shadow].flatMap((model) => (model === null ? [] : [model.features.report()]));
+    const caches = [this.#active, this.#shadow].flatMap((model) => (model === null ? [] : [model.features]));
+    return [...new Set(caches)].map((cache) => cache.report());
   }
 
   onChange(listener: () => void): void {
@@ -138,14 +139,14 @@ class VehicleModels implements ModelRuntime {
 
   async seatActive(model: RunningModel | null): Promise<void> {
     const former = this.#active;
-    this.#active = model;
+    this.#active = this.#prepare(model, this.#shadow);
     this.#window = EMPTY_WINDOW;
     await former?.close();
   }
 
   async seatShadow(model: RunningModel | null): Promise<void> {
     const former = this.#shadow;
-    this.#shadow = model;
+    this.#shadow = this.#prepare(model, this.#active);
     await former?.close();
   }
 
@@ -160,6 +161,25 @@ class VehicleModels implements ModelRuntime {
 
   #dispatch(input: Parameters<InstallRunner['dispatch']>[0]): Promise<void> {
     return this.#need().dispatch(input);
+  }
+
+  /** Two models with one feature set share its cache: it is computed once, and sampled once. */
+  #prepare(model: RunningModel | null, other: RunningModel | null): RunningModel | null {
+    if (model === null) return null;
+    const isShared = other?.manifest.featureSetDigest === model.manifest.featureSetDigest && !other.isBroken;
+    if (isShared) model.features = other.features;
+    else model.features.sample(chooseWindows(this.#options.sampleEvery ?? 0));
+    return model;
+  }
+
+  /** What the active model's cache has closed is not asked for a second time. */
+  #shadowWindows(
+    activeWindows: readonly FeatureVector[],
+    take: (model: RunningModel) => readonly FeatureVector[],
+  ): readonly FeatureVector[] {
+    const shadow = this.#shadow;
+    if (shadow === null) return [];
+    return shadow.features === this.#active?.features ? activeWindows : this.#feed(shadow, take);
   }
 
   /** A set that cannot be computed from what this vehicle has is a failure of the model, not of the agent. */
@@ -219,6 +239,11 @@ class VehicleModels implements ModelRuntime {
       fallback: output.isFallback,
     };
     const { bundle, variant, manifest } = model;
-    return { inference, bundle, model: manifest.model.name, variant, directorCounter: this.#need().state.counter };
+    const { inputs } = output.window;
+    const { counter: directorCounter } = this.#need().state;
+    const result = { inference, bundle, model: manifest.model.name, variant, directorCounter };
+    if (inputs === undefined) return result;
+    const paths = manifest.featureSet.signals.map(({ path }) => path);
+    return { ...result, sampled: { featureSet: manifest.featureSetDigest, paths, inputs } };
   }
 }

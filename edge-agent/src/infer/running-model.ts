@@ -32,8 +32,8 @@ export class RunningModel {
   readonly manifest: BundleManifest;
   /** Set when its features cannot be computed from this vehicle's channels; it is then left alone. */
   isBroken = false;
-  /** Its features: computed once, and held for whoever asks. */
-  readonly features: FeatureCache;
+  /** Its features, held for whoever asks; a model beside it with the same feature set may share them. */
+  features: FeatureCache;
   readonly #session: ModelSession;
   readonly #now: () => number;
   #inFlight: Promise<unknown> = Promise.resolve();

@@ -88,7 +88,9 @@ async function runWithLink(composition: Composition): Promise<void> {
   const disk = new NodeDisk();
   const stateFiles = new DurableFiles(disk, stateDir);
   const fetcher = new LinkBlobFetcher({ vehicleId, link, clock });
-  const runtime = await createModelRuntime({ vehicleId, hardwareRevision, stateDir, keys, fetcher, logger });
+  const { sampleEvery, sampleBytesPerHour } = config.features;
+  const models = { vehicleId, hardwareRevision, stateDir, keys, fetcher, logger, sampleEvery };
+  const runtime = await createModelRuntime(models);
   resources.defer(async () => runtime.close());
   const agent = await VehicleAgent.open({
     vehicleId,
@@ -107,6 +109,7 @@ async function runWithLink(composition: Composition): Promise<void> {
     ringBytesMax: ring.memoryBytesMax,
     ringLimits: { quotaBytes: ring.diskBytesMax, ageMsMax: ring.ageMsMax },
     uplinkConfig: config.uplink,
+    sampleBytesPerHour,
     ...followNetwork(composition),
     ...(await openSource(composition, stateFiles)),
     ...(await openRedactor(config, logger)),

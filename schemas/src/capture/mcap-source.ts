@@ -127,6 +127,8 @@ function startMessages({
     running.set(channel, state);
     const logTimeNs = clock.toUtcNs(view.getBigUint64(6, true));
     counter.row(fileName, byte, logTimeNs, state.previousNs);
+    if (state.previousNs !== undefined && logTimeNs < state.previousNs)
+      counter.stepBack({ topic: channel.topic, fromNs: state.previousNs, toNs: logTimeNs });
     state.previousNs = logTimeNs;
     const header = {
       sequence: sequenceOf(state, view.getUint32(2, true)),

@@ -3,6 +3,7 @@ import { createFileRegistry, fromBinary, toJson } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import type { StoredChannel } from '../record/recording-messages.ts';
 import { decodeSignalValues, SIGNAL_SCHEMA_PREFIX } from '../record/signal-codec.ts';
+import { completeNames } from './descriptor-names.ts';
 import { parseJsonMessage } from './json-fields.ts';
 import { makeRos2Decoder } from './ros2-message.ts';
 
@@ -44,7 +45,9 @@ function signalDecoder(signals: string): MessageDecoder {
 
 function protobufDecoder(name: string, descriptorSet: Uint8Array): MessageDecoder | undefined {
   if (descriptorSet.length > DESCRIPTOR_BYTES_MAX) return undefined;
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptorSet));
+  const descriptors = fromBinary(FileDescriptorSetSchema, descriptorSet);
+  completeNames(descriptors);
+  const registry = createFileRegistry(descriptors);
   const message = registry.getMessage(name);
   if (message === undefined) return undefined;
   return (data) => {

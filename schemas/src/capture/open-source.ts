@@ -50,7 +50,12 @@ export type OpenSourceOptions = {
 export async function openSource({ mapping, folder = '.', ...options }: OpenSourceOptions): Promise<Source> {
   // The arrays of a session lie in a folder, which has no first bytes.
   if (mapping?.format === 'npy') return openNpySource({ ...options, mapping, mappingFolder: folder });
-  const format = detectFormat(await readStart(options.files, options.sourcePath));
+  const start = await readStart(options.files, options.sourcePath);
+  if (start.length === 0)
+    throw new FleetError('SOURCE_EMPTY', `${options.sourcePath} holds not one byte: there is nothing to import`, {
+      details: { file: options.sourcePath },
+    });
+  const format = detectFormat(start);
   if (mapping !== undefined && format !== undefined && format !== mapping.format) {
     throw new FleetError(
       'SOURCE_FORMAT',

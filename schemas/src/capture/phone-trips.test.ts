@@ -116,7 +116,7 @@ describe('lines of an OBD dongle', () => {
 
   it('of other keys are left out, and an empty file is refused', async () => {
     expect((await readObd('1;0105;80\n2;010D;1.0\n')).messages).toHaveLength(1);
-    expect((await readObd('')).error).toMatchObject({ code: 'SOURCE_EMPTY' });
+    await expect(readObd('')).rejects.toMatchObject({ code: 'SOURCE_EMPTY' });
   });
 
   it('are mapped with one key for each channel', async () => {

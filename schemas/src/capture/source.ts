@@ -8,6 +8,8 @@ import type { SessionDescription, SourceMessage } from './source-message.ts';
 export const BATCH_MESSAGES_MAX = 256;
 /** Examples of disorder that a report keeps; the counts go on. */
 export const DISORDER_EXAMPLES_MAX = 100;
+/** Steps back that a report keeps: the largest. */
+export const STEPS_BACK_MAX = 64;
 /** Dropouts that a report keeps; the count goes on. */
 export const DROPOUTS_MAX = 1_000;
 
@@ -46,6 +48,8 @@ export type SourceReport = {
   readonly backwards: number;
   readonly repeated: number;
   readonly examples: readonly Disorder[];
+  /** Where log times of one topic go back in the file although its messages are delivered in order; largest first. */
+  readonly stepsBack: readonly StepBack[];
   /** Times in which the recorder itself lost messages, as far as its format says so. */
   readonly dropouts: readonly Dropout[];
   /** How the stamps of files with a clock of their own were converted: utc = stamp + offsetNs at the last stamp read. */
@@ -53,6 +57,9 @@ export type SourceReport = {
   /** All dropouts, also those over the maximum that the list keeps. */
   readonly dropoutCount: number;
 };
+
+/** The message at `toNs` follows the one at `fromNs` of the same topic. */
+export type StepBack = { readonly topic: string; readonly fromNs: bigint; readonly toNs: bigint };
 
 /** The clock behind some topics of a source. */
 export type SourceClock = {
@@ -76,6 +83,7 @@ export type Source = {
 /** Counts while a source is read. */
 export type ReportCounter = {
   readonly row: (file: string, row: number, timeNs: bigint, previousNs: bigint | undefined) => void;
+  readonly stepBack: (step: StepBack) => void;
   readonly messages: (count: number) => void;
   readonly empty: () => void;
   readonly dropout: (dropout: Dropout) => void;
@@ -91,6 +99,7 @@ export function makeReportCounter(): ReportCounter {
   let emptyMessages = 0;
   const counts = { backwards: 0, repeated: 0 };
   const examples: Disorder[] = [];
+  const stepsBack: StepBack[] = [];
   const dropouts: Dropout[] = [];
   let dropoutCount = 0;
   const clocks = new Map<string, { readonly topics: readonly string[]; readonly clock: FileClock }>();
@@ -101,6 +110,12 @@ export function makeReportCounter(): ReportCounter {
       const kind = timeNs === previousNs ? 'repeated' : 'backwards';
       counts[kind] += 1;
       if (examples.length < DISORDER_EXAMPLES_MAX) examples.push({ kind, file, row, byNs: previousNs - timeNs });
+    },
+    stepBack: (step) => {
+      let at = stepsBack.length;
+      while (at > 0 && lengthOfStep(stepsBack[at - 1] as StepBack) < lengthOfStep(step)) at -= 1;
+      if (at < STEPS_BACK_MAX) stepsBack.splice(at, 0, step);
+      if (stepsBack.length > STEPS_BACK_MAX) stepsBack.pop();
     },
     messages: (count) => {
       messages += count;
@@ -121,9 +136,14 @@ export function makeReportCounter(): ReportCounter {
       emptyMessages,
       ...counts,
       examples: [...examples],
+      stepsBack: [...stepsBack],
       dropouts: [...dropouts],
       dropoutCount,
       clocks: [...clocks.values()].map(({ topics, clock }) => ({ topics, kind: clock.kind, ...clock.state() })),
     }),
   };
+}
+
+function lengthOfStep({ fromNs, toNs }: StepBack): bigint {
+  return fromNs - toNs;
 }

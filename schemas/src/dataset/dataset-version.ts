@@ -7,9 +7,8 @@ export const DATASET_RECORDINGS_MAX = 100_000;
 const shortText = z.string().min(1).max(256);
 
 /**
- * A dataset specification. Recordings of the catalogue are taken by CEL filters over their attributes: `session`,
- * `source` (uplink|import), `vehicle`, `hardwareRevision`, `softwareVersion`, `brief`, `label`, `durationSeconds`,
- * and `attributes` (map of the session's declared attributes).
+ * A dataset specification. Recordings of the catalogue are taken by CEL filters over everything that is known of them: the
+ * fields of `FilterableRecording`.
  */
 export const DatasetSpecification = z.strictObject({
   kind: z.literal('dataset-specification'),
@@ -24,6 +23,11 @@ export const DatasetSpecification = z.strictObject({
   testSessions: z.array(shortText).min(1).max(10_000),
   /** Sessions that must be trained on; absent: all that are not in testSessions. Naming a test session here is leakage. */
   trainSessions: z.array(shortText).max(10_000).optional(),
+  /** What it is for; absent: `training`. Recordings whose consent or licence does not cover it, or has ended, are left out. */
+  use: z.string().min(1).max(64).optional(),
+  /** Recordings that state none are left out, too; absent: they are taken. */
+  requireConsent: z.boolean().optional(),
+  requireLicence: z.boolean().optional(),
 });
 export type DatasetSpecification = z.infer<typeof DatasetSpecification>;
 

@@ -86,6 +86,7 @@ export const ERROR_TABLE = {
   LEDGER_TAMPERED: define(500, false, 'the ledger does not match its checkpoint'),
   LEDGER_UNAVAILABLE: define(503, true, 'the ledger does not answer'),
   LEDGER_ENTRY_INVALID: define(400, false, 'a ledger entry does not match its schema'),
+  LEDGER_INTERRUPTED: define(499, false, 'reading the ledger was interrupted before there was an answer'),
   LEDGER_EXPORT_INVALID: define(400, false, 'a file is not a whole export of a ledger'),
   BLOB_NOT_FOUND: define(404, false, 'no blob with that digest is stored'),
   BLOB_DIGEST: define(500, false, 'stored bytes do not have the digest that they are filed under'),

@@ -4,6 +4,7 @@ import type { SignalMessage, SourceMessage } from '../capture/source-message.ts'
 import { bindChannel, type ChannelBinding, seriesValue } from './channel-binding.ts';
 import { compileFeatures, type FeatureProgram, type StoredSeries } from './feature-program.ts';
 import type { FeatureSet } from './feature-set.ts';
+import { takeInputs, type WindowInputs } from './window-inputs.ts';
 import { alignmentNs, makeCutter, type WindowCutter } from './window-cutter.ts';
 
 /** Most samples held over all series, 24 bytes each; beyond it the open windows are given up. */
@@ -18,7 +19,12 @@ export type FeatureVector = {
   readonly windowEndNs: bigint;
   /** NaN where a feature that may be missing is. */
   readonly values: Float64Array;
+  /** Gives what it was computed from, where the evaluator was asked for that. */
+  readonly inputs?: () => WindowInputs;
 };
+
+/** Whether the inputs of a window are to be given with its vector; asked once for each vector. */
+export type InputChoice = (windowStartNs: bigint) => boolean;
 
 export interface StreamingEvaluator {
   /**
@@ -38,8 +44,9 @@ export interface StreamingEvaluator {
 export function createStreamingEvaluator(
   featureSet: FeatureSet,
   samplesMax: number = SAMPLES_BUFFERED_MAX,
+  wantsInputs: InputChoice = () => false,
 ): StreamingEvaluator {
-  return new WindowEvaluator(featureSet, samplesMax);
+  return new WindowEvaluator(featureSet, samplesMax, wantsInputs);
 }
 
 /** The vectors of the messages of one session, in order of time. */
@@ -61,6 +68,7 @@ class WindowEvaluator implements StreamingEvaluator {
   readonly #stored: readonly StoredSeries[];
   readonly #cutter: WindowCutter;
   readonly #alignmentNs: bigint;
+  readonly #wantsInputs: InputChoice;
   /** Bindings by channel identity: a map look-up per message instead of a search by path. */
   readonly #bindings = new Map<SignalChannel, ChannelBinding | undefined>();
   /** Which topic feeds a series: the first that carries it in a session. */
@@ -69,9 +77,10 @@ class WindowEvaluator implements StreamingEvaluator {
   #arrivals = 0;
   #buffered = 0;
 
-  constructor(featureSet: FeatureSet, samplesMax: number) {
+  constructor(featureSet: FeatureSet, samplesMax: number, wantsInputs: InputChoice) {
     this.#featureSet = featureSet;
     this.#samplesMax = samplesMax;
+    this.#wantsInputs = wantsInputs;
     this.#program = compileFeatures(featureSet);
     this.#stored = this.#program.stored.filter((series) => series !== undefined);
     this.#cutter = makeCutter(featureSet.window);
@@ -135,7 +144,8 @@ class WindowEvaluator implements StreamingEvaluator {
     if (values !== undefined && this.#baseNs !== undefined) {
       const { startNs, endNs } = (this.#stored[0] as StoredSeries).window;
       const windowStartNs = this.#baseNs + BigInt(startNs);
-      closed.push({ windowStartNs, windowEndNs: windowStartNs + BigInt(endNs - startNs), values });
+      const vector = { windowStartNs, windowEndNs: windowStartNs + BigInt(endNs - startNs), values };
+      closed.push(this.#wantsInputs(windowStartNs) ? { ...vector, inputs: this.#inputs(this.#baseNs) } : vector);
     }
     this.#evict();
     return closed;
@@ -175,6 +185,12 @@ class WindowEvaluator implements StreamingEvaluator {
       vector[index] = value;
     }
     return vector;
+  }
+
+  /** Before anything of the window is evicted. */
+  #inputs(baseNs: bigint): () => WindowInputs {
+    const { stored, historyNs } = this.#program;
+    return takeInputs({ stored, topics: this.#topics, baseNs, featureSet: this.#featureSet, historyNs });
   }
 
   #evict(): void {

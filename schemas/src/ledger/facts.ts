@@ -5,8 +5,7 @@ import { DatasetVersion } from '../dataset/dataset-version.ts';
 import { FeatureSet } from '../features/feature-set.ts';
 import { PULL_STATES, PullRequest } from '../assign/desired-state.ts';
 import { digestText } from '../package/bundle.ts';
-import { TimeOfDay } from '../record/circumstances.ts';
-import { RecordingMetadata } from '../record/recording-metadata.ts';
+import { RECORDING_FACTS } from './recording-facts.ts';
 
 const text = z.string().max(4_096);
 const shortText = z.string().min(1).max(256);
@@ -105,76 +104,7 @@ export const FACTS = {
     brief: z.string().nullable(),
   }),
   'campaign.ended': z.strictObject({ campaignId: shortText, vehicles: z.array(shortText).max(10_000), reason: text }),
-  'recording.accepted': z.strictObject({
-    recording: digestText,
-    source: z.enum(['uplink', 'import']),
-    sizeBytes: z.int().min(0),
-    messages: z.int().min(0),
-    startNs: z.string(),
-    endNs: z.string(),
-    topics: z.record(z.string(), z.int()),
-    metadata: RecordingMetadata,
-    /** Digest of the manifest that brought it; null for an import. */
-    manifest: digestText.nullable(),
-    /** Computed from the position and time in the recording; absent where neither it nor the session tells. */
-    timeOfDay: TimeOfDay.optional(),
-    /** Names source files and specification of an import: the same again need not be decoded. */
-    importKey: digestText.optional(),
-  }),
-  'recording.quarantined': z.strictObject({
-    recording: digestText,
-    vehicleId: z.string(),
-    eventId: z.string(),
-    code: shortText,
-    message: text,
-    source: z.enum(['uplink', 'import', 'relay']),
-  }),
-  /** What a quality standard found in a recording; the whole report is a blob. */
-  'recording.checked': z.strictObject({
-    recording: digestText,
-    standard: z.strictObject({ name: shortText, version: z.int().min(1), digest: digestText }),
-    verdict: z.enum(['accepted', 'accepted_with_findings', 'quarantined']),
-    findings: z
-      .array(
-        z.strictObject({
-          rule: shortText,
-          version: z.int().min(1),
-          severity: z.enum(['info', 'warning', 'error']),
-          topic: z.string().nullable(),
-          fromNs: z.string().nullable(),
-          toNs: z.string().nullable(),
-          message: text,
-        }),
-      )
-      .max(64),
-    /** Of all findings of the report; `suppressed` ones are in no list. */
-    count: z.strictObject({
-      info: z.int().min(0),
-      warning: z.int().min(0),
-      error: z.int().min(0),
-      suppressed: z.int().min(0),
-    }),
-    report: digestText,
-  }),
-  /** A recording that the vehicle lost before it was verified: what its signed tombstone says. */
-  'recording.evicted': z.strictObject({
-    vehicleId: shortText,
-    eventId: shortText,
-    /** Null when it was never written as a whole. */
-    recording: digestText.nullable(),
-    sizeBytes: z.int().min(0),
-    priority: z.string(),
-    session: z.string(),
-    campaigns: z.array(z.string()).max(1_000),
-    startNs: z.string(),
-    endNs: z.string(),
-    code: z.string(),
-    reason: text,
-    /** Clock of the vehicle. */
-    lostAt: z.iso.datetime(),
-    /** Digest of the signed message. */
-    tombstone: digestText,
-  }),
+  ...RECORDING_FACTS,
   'pull.requested': z.strictObject({ pullId: shortText, vehicleId: shortText, request: PullRequest }),
   'pull.cancelled': z.strictObject({ pullId: shortText, vehicleId: shortText, reason: text }),
   /** The vehicle has answered: what it captured, or why it could not. */
@@ -192,9 +122,10 @@ export const FACTS = {
   /** Somebody else than the proposer had both engines compared, on these recordings. */
   'feature_set.validated': z.strictObject({
     ...featureSetName,
+    validationId: shortText,
     /** Who answers for validation according to the definition; the actor of the fact is who did it. */
     validator: shortText,
-    recordings: z.array(digestText).min(1).max(64),
+    recordings: z.array(digestText).min(1).max(512),
     windows: z.int().min(1),
     /** Of all features and windows; null where one engine had a value and the other had none. */
     worstAbsolute: z.number().nullable(),
@@ -207,13 +138,13 @@ export const FACTS = {
     /** Name and version of what takes its place. */
     successor: z.strictObject({ ...featureSetName }).nullable(),
   }),
-  /** Vectors that vehicles reported, held against their recomputation from recordings. */
+  /** Vectors that vehicles reported, held against their recomputation from recordings and from the inputs that vehicles sampled. */
   'skew.evaluated': z.strictObject({
     evaluationId: shortText,
     featureSet: z.strictObject({ ...featureSetName }),
     owner: shortText,
     verdict: driftVerdict,
-    /** Reported windows, and what became of each. */
+    /** Reported and sampled windows, and what became of each. */
     windows: z.strictObject({
       logged: z.int().min(0),
       compared: z.int().min(0),
@@ -221,6 +152,9 @@ export const FACTS = {
       unmatched: z.int().min(0),
       malformed: z.int().min(0),
       outside: z.int().min(0),
+      withheld: z.int().min(0),
+      incomparable: z.int().min(0),
+      enginesApart: z.int().min(0),
     }),
     differs: z
       .array(
@@ -248,6 +182,8 @@ export const FACTS = {
     /** Recordings without the signals that the features need, the first ones. */
     skipped: z.array(digestText).max(64),
     skippedCount: z.int().min(0),
+    /** Samples that came after all their windows had closed, and are in none. */
+    lateSamples: z.int().min(0),
     rows: z.int().min(0),
     table: digestText,
   }),

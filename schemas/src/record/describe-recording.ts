@@ -61,11 +61,20 @@ export type RecordingDescription = {
 /** @throws FleetError SOURCE_FORMAT when the bytes are no MCAP at all */
 export async function describeRecording(bytes: McapBytes, signal?: AbortSignal): Promise<RecordingDescription> {
   const summary = await readRecordingSummary(bytes);
-  const isTold = summary?.statistics !== undefined && summary.channels.size >= summary.statistics.channels;
-  const hasMetadata = summary?.statistics?.metadata === summary?.metadata.length;
-  const hasChunks = summary?.statistics?.chunks === summary?.chunks.length;
-  if (summary !== undefined && isTold && hasMetadata && hasChunks) return describeBySummary(bytes, summary);
+  if (summary !== undefined && tellsAll(summary)) return describeBySummary(bytes, summary);
   return new Census(bytes, summary !== undefined).run(signal);
+}
+
+/** A writer may leave out any part of a summary; its statistics say what is missing. */
+function tellsAll({ statistics, schemas, channels, chunks, attachments, metadata }: RecordingSummary): boolean {
+  return (
+    statistics !== undefined &&
+    schemas.size >= statistics.schemas &&
+    channels.size >= statistics.channels &&
+    chunks.length === statistics.chunks &&
+    attachments.length === statistics.attachments &&
+    metadata.length === statistics.metadata
+  );
 }
 
 async function describeBySummary(bytes: McapBytes, summary: RecordingSummary): Promise<RecordingDescription> {

@@ -44,6 +44,8 @@ export class McapWalk {
   readonly #anchors: Anchors;
   readonly #isFamiliar: (opcode: number, head: Uint8Array) => boolean;
   readonly #signal: AbortSignal | undefined;
+  /** Where to go on instead of behind the last item. */
+  #resumeAt: number | undefined;
   /** Judged already, as what follows a record. */
   #judged: { readonly offset: number; readonly found: McapFrame | NoFrame } | undefined;
 
@@ -80,7 +82,8 @@ export class McapWalk {
       if (end !== undefined) return yield end;
       const item = await this.#itemAt(offset);
       yield item;
-      offset = item.kind === 'damage' ? item.toByte : item.offset + item.recordBytes;
+      offset = this.#resumeAt ?? (item.kind === 'damage' ? item.toByte : item.offset + item.recordBytes);
+      this.#resumeAt = undefined;
     }
     if (this.#region === 'file') yield { kind: 'end', hasMagic: false, bytesBehind: 0 };
   }
@@ -94,6 +97,27 @@ export class McapWalk {
     const first = await this.#search(0);
     if (first !== undefined) return first;
     throw new FleetError('SOURCE_FORMAT', 'this is no MCAP file: neither its first bytes nor any record in it say so');
+  }
+
+  /**
+   * To be asked while the last item is a chunk that is damaged: bytes may be missing in it, so that its length leads into the next one.
+   * Goes on at a chunk that begins inside and ends behind it. One that lies in it whole may be what a message carries.
+   */
+  async resumeInside({ offset, recordBytes }: Pick<McapFrame, 'offset' | 'recordBytes'>): Promise<boolean> {
+    const end = offset + recordBytes;
+    for (let base = offset + RECORD_HEADER_BYTES; base < end; base += SEARCH_BYTES) {
+      this.#signal?.throwIfAborted();
+      const bytes = await this.#window.view(base, SEARCH_BYTES + RECORD_HEADER_BYTES);
+      const last = Math.min(SEARCH_BYTES, end - base, bytes.length - RECORD_HEADER_BYTES);
+      for (let index = 0; index < last; index += 1) {
+        if (bytes[index] !== OPCODE.chunk || !looksLikeRecord(bytes, index, this.#region)) continue;
+        const found = await this.#judge(base + index);
+        if (!isStructured(found) || found.kind === 'none' || base + index + found.recordBytes <= end) continue;
+        this.#resumeAt = base + index;
+        return true;
+      }
+    }
+    return false;
   }
 
   async #hasMagic(offset: number): Promise<boolean> {
@@ -132,6 +156,8 @@ export class McapWalk {
     if (next === offset) return true;
     const header = await this.#window.view(offset, RECORD_HEADER_BYTES);
     if (header.length < RECORD_HEADER_BYTES) return true;
+    // Bytes that were never written begin where a record ends, not in the middle of one.
+    if (header.every((byte) => byte === 0)) return true;
     const opcode = header[0] as number;
     const isKnown = opcode >= OPCODE.schema && opcode <= OPCODE.dataEnd;
     return isKnown || offset + RECORD_HEADER_BYTES + uint64At(header, 1) === next;

@@ -5,10 +5,10 @@
 import type { Channel } from '../capture/channel.ts';
 import type { SourceMessage } from '../capture/source-message.ts';
 import { FleetError } from '../errors/fleet-error.ts';
-import { FieldReader, isMagic, MAGIC, malformed, OPCODE, RECORD_HEADER_BYTES, viewOf } from './mcap-bytes.ts';
+import { FieldReader, isMagic, MAGIC, malformed, OPCODE, RECORD_HEADER_BYTES, uint64At, viewOf } from './mcap-bytes.ts';
 import type { McapMetadataRecord } from './recording-metadata.ts';
-import { MESSAGE_FIELD_BYTES, readChannel, readChunkHead } from './mcap-fields.ts';
-import { MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX, unpackChunk } from './mcap-unpack.ts';
+import { MESSAGE_FIELD_BYTES, readAttachmentHead, readChannel, readChunkHead, readStatistics } from './mcap-fields.ts';
+import { MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX, releaseChunk, unpackChunk } from './mcap-unpack.ts';
 import { type McapSchema, parseChannelRecord } from './recording-reader.ts';
 import { checkSignalValues, decodeSignalValuesInto } from './signal-codec.ts';
 
@@ -16,11 +16,16 @@ import { checkSignalValues, decodeSignalValuesInto } from './signal-codec.ts';
 export const MCAP_RECORD_BYTES_MAX = MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX + 1024;
 export const METADATA_RECORDS_MAX = 64;
 export const TOPICS_MAX = 4_096;
+/** A log time and an offset. */
+const INDEX_ENTRY_BYTES = 16;
+const ATTACHMENT_CRC_BYTES = 4;
 /** All schemas of a recording together, bytes. */
 const SCHEMA_BYTES_MAX = 16 * 1024 * 1024;
 
 export type RecordingScan = {
   readonly metadata: readonly McapMetadataRecord[];
+  /** All that are declared, one for each topic, also those without a message; by topic, in whatever order they were declared. */
+  readonly channels: readonly Channel[];
   readonly messages: number;
   /** Undefined when there is no message. */
   readonly startNs: bigint | undefined;
@@ -67,10 +72,12 @@ class Scanner {
   readonly #metadata: McapMetadataRecord[] = [];
   #statistics: bigint | undefined;
   #messages = 0;
-  // Stamps as two halves: a bigint per message would be most of the garbage of a scan.
-  #earliest = { high: 0xffff_ffff, low: 0xffff_ffff };
-  #latest = { high: 0, low: 0 };
+  // Stamps as two halves, the higher one first: a bigint per message would be most of the garbage of a scan.
+  readonly #earliest = Uint32Array.of(0xffff_ffff, 0xffff_ffff);
+  readonly #latest = new Uint32Array(2);
   #schemaBytes = 0;
+  /** Of the last chunk, unpacked. */
+  #chunkBytes = 0;
 
   constructor(visit?: MessageVisitor) {
     this.#visit = visit;
@@ -113,8 +120,10 @@ class Scanner {
     const counts = new Map<string, number>();
     for (const { topic, count } of this.#channels.values())
       if (count > 0) counts.set(topic, (counts.get(topic) ?? 0) + count);
+    const declared = new Map([...this.#channels.values()].map(({ channel }) => [channel.topic, channel]));
     return {
       metadata: this.#metadata,
+      channels: [...declared.values()].sort((left, right) => (left.topic < right.topic ? -1 : 1)),
       messages: this.#messages,
       startNs: this.#messages === 0 ? undefined : joined(this.#earliest),
       endNs: joined(this.#latest),
@@ -160,8 +169,10 @@ class Scanner {
     if (opcode === OPCODE.footer) this.#state = 'footer';
     else if (opcode === OPCODE.schema) this.#readSchema(fields);
     else if (opcode === OPCODE.channel) this.#readChannel(fields);
-    else if (opcode === OPCODE.statistics) this.#statistics = fields.uint64();
+    else if (opcode === OPCODE.statistics) this.#statistics = readStatistics(fields).messages;
     else if (opcode === OPCODE.metadata) this.#readMetadata(fields);
+    else if (opcode === OPCODE.messageIndex) this.#checkMessageIndex(fields);
+    else if (opcode === OPCODE.attachment) checkAttachment(fields, content.length);
     else if (opcode === 0) throw malformed('a record has the opcode 0');
   }
 
@@ -187,10 +198,21 @@ class Scanner {
     this.#metadata.push({ name: fields.text(), metadata: fields.textMap() });
   }
 
+  /** Whoever looks a message up by it must end inside of the chunk that it follows. */
+  #checkMessageIndex(fields: FieldReader): void {
+    fields.uint16();
+    const entries = fields.bytes(fields.uint32());
+    for (let offset = INDEX_ENTRY_BYTES / 2; offset < entries.length; offset += INDEX_ENTRY_BYTES)
+      if (offset + INDEX_ENTRY_BYTES / 2 > entries.length || uint64At(entries, offset) >= this.#chunkBytes)
+        throw malformed('a message index points out of the chunk that it follows');
+  }
+
   #readChannel(fields: FieldReader): void {
     const record = readChannel(fields);
     // Channels stand in the summary again.
     if (this.#channels.has(record.id)) return;
+    if (record.schemaId !== 0 && !this.#schemas.has(record.schemaId))
+      throw malformed(`channel ${record.id} names schema ${record.schemaId}, which the recording does not declare`);
     if (this.#channels.size >= TOPICS_MAX)
       throw new FleetError('INGEST_LIMIT', `the recording has more than ${TOPICS_MAX} channels`);
     const channel: Channel = parseChannelRecord(record, this.#schemas);
@@ -206,7 +228,10 @@ class Scanner {
   #readChunk(content: Uint8Array): void {
     const fields = new FieldReader(content);
     const { packedBytes, ...head } = readChunkHead(fields);
-    this.#readChunkRecords(unpackChunk({ ...head, packed: fields.bytes(Number(packedBytes)) }));
+    const records = unpackChunk({ ...head, packed: fields.bytes(Number(packedBytes)) });
+    this.#readChunkRecords(records);
+    this.#chunkBytes = records.length;
+    releaseChunk(records, head.compression);
   }
 
   #readChunkRecords(records: Uint8Array): void {
@@ -233,10 +258,8 @@ class Scanner {
     if (channel === undefined) throw malformed(`a message names channel ${id}, which the recording does not declare`);
     const low = view.getUint32(start + 6, true);
     const high = view.getUint32(start + 10, true);
-    if (high < this.#earliest.high || (high === this.#earliest.high && low < this.#earliest.low))
-      this.#earliest = { high, low };
-    if (high > this.#latest.high || (high === this.#latest.high && low > this.#latest.low))
-      this.#latest = { high, low };
+    if (isBefore(high, low, this.#earliest)) setStamp(this.#earliest, high, low);
+    if (!isBefore(high, low, this.#latest)) setStamp(this.#latest, high, low);
     if (this.#visit !== undefined) this.#visit(toMessage(channel, bytes, view, { start, end }));
     else if (channel.signals !== undefined) checkSignalValues(bytes, start + MESSAGE_FIELD_BYTES, end, channel.signals);
     channel.count += 1;
@@ -252,7 +275,11 @@ function toMessage(
 ): SourceMessage {
   const sequence = view.getUint32(start + 2, true);
   const logTimeNs = view.getBigUint64(start + 6, true);
-  const publishTimeNs = view.getBigUint64(start + 14, true);
+  // Most writers set both stamps to the same.
+  const isSame =
+    view.getUint32(start + 14, true) === view.getUint32(start + 6, true) &&
+    view.getUint32(start + 18, true) === view.getUint32(start + 10, true);
+  const publishTimeNs = isSame ? logTimeNs : view.getBigUint64(start + 14, true);
   const dataStart = start + MESSAGE_FIELD_BYTES;
   if (channel.kind === 'opaque')
     return { kind: 'opaque', channel, sequence, logTimeNs, publishTimeNs, data: bytes.subarray(dataStart, end) };
@@ -260,6 +287,22 @@ function toMessage(
   return { kind: 'signal', channel, sequence, logTimeNs, publishTimeNs, values };
 }
 
-function joined(stamp: { readonly high: number; readonly low: number }): bigint {
-  return (BigInt(stamp.high) << 32n) | BigInt(stamp.low);
+function checkAttachment(fields: FieldReader, contentBytes: number): void {
+  const { dataBytes } = readAttachmentHead(fields);
+  if (dataBytes !== BigInt(contentBytes - fields.offset - ATTACHMENT_CRC_BYTES))
+    throw malformed(`an attachment claims ${dataBytes} bytes, and its record holds others`);
+}
+
+function isBefore(high: number, low: number, stamp: Uint32Array): boolean {
+  const other = stamp[0] as number;
+  return high < other || (high === other && low < (stamp[1] as number));
+}
+
+function setStamp(stamp: Uint32Array, high: number, low: number): void {
+  stamp[0] = high;
+  stamp[1] = low;
+}
+
+function joined([high = 0, low = 0]: Uint32Array): bigint {
+  return (BigInt(high) << 32n) | BigInt(low);
 }

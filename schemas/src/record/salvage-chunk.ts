@@ -75,6 +75,8 @@ function readHead(content: Uint8Array, index: McapChunkIndex | undefined): Head 
     const head = readChunkHead(fields);
     const length = Number(head.packedBytes);
     if (COMPRESSION_NAMES.has(head.compression)) {
+      if (head.compression === '' && isMisled(head, content.length - fields.offset))
+        return { head, packed: content.subarray(fields.offset), problem: 'the head of a chunk is damaged' };
       const packed = content.subarray(fields.offset, fields.offset + length);
       const problem = packed.length < length ? `a chunk of ${length} bytes ends after ${packed.length}` : undefined;
       return { head, packed, problem };
@@ -96,6 +98,24 @@ function readHead(content: Uint8Array, index: McapChunkIndex | undefined): Head 
     packedBytes: BigInt(packed.length),
   };
   return { head, packed, problem: 'the head of a chunk is damaged' };
+}
+
+/** Plain records are as long packed as unpacked; a chunk without any does not carry the bytes of some. */
+function isMisled({ packedBytes, uncompressedBytes }: McapChunkRecord, restBytes: number): boolean {
+  return packedBytes !== uncompressedBytes || (packedBytes === 0n && restBytes >= RECORD_HEADER_BYTES);
+}
+
+/** Whether bytes are those of a chunk whose own CRC vouches for them: nothing else is by chance. */
+export function isProvenChunk(content: Uint8Array): boolean {
+  try {
+    const fields = new FieldReader(content);
+    const head = readChunkHead(fields);
+    if (head.crc === 0 || !COMPRESSION_NAMES.has(head.compression)) return false;
+    const packed = content.subarray(fields.offset, fields.offset + Number(head.packedBytes));
+    return crc32(unpackBytes(packed, head.compression, head.uncompressedBytes)) === head.crc;
+  } catch {
+    return false;
+  }
 }
 
 function guessCompression(content: Uint8Array): string {

@@ -16,6 +16,8 @@ export class SalvageOutput {
   readonly #definitions: Definitions;
   readonly #topics = new Map<number, string>();
   readonly #schemas = new Map<number, number>();
+  /** Channels whose messages are kept although their schema is lost. */
+  readonly withoutSchema: { readonly channelId: number; readonly topic: string; readonly schemaId: number }[] = [];
   #hasRoom = true;
 
   constructor(sink: McapSink, definitions: Definitions, profile: string) {
@@ -68,7 +70,8 @@ export class SalvageOutput {
     const channel = this.#definitions.channel(channelId);
     if (channel === undefined) return undefined;
     const schema = this.#definitions.schema(channel.schemaId);
-    if (channel.schemaId !== 0 && schema === undefined) return undefined;
+    // The bytes are as they were, and many encodings are read without a schema.
+    if (channel.schemaId !== 0 && schema === undefined) this.withoutSchema.push({ ...channel, channelId });
     let schemaId = schema === undefined ? 0 : this.#schemas.get(schema.id);
     if (schemaId === undefined && schema !== undefined) {
       schemaId = this.#writer.registerSchema(schema);

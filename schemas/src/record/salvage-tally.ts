@@ -107,7 +107,8 @@ export class SalvageTally {
       }
     }
     const sum = (counts: Iterable<number>): number => [...counts].reduce((total, count) => total + count, 0);
-    const isWhole = this.isSpotless;
+    // Statistics that name more than there is are a witness of damage that shows nowhere else.
+    const isWhole = this.isSpotless && lost.size === 0;
     const isKnown = expected !== undefined || isWhole || this.#losses.every(({ topics }) => topics !== undefined);
     return {
       isWhole,

@@ -1,8 +1,11 @@
 /** What a salvage keeps of real files that were cut and flipped: every intact message once, and nothing that was not there. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { OPCODE } from './mcap-bytes.ts';
+import type { McapFrame } from './mcap-frames.ts';
 import { memoryBytes } from './mcap-memory.ts';
 import { MemorySink } from './mcap-test-sinks.ts';
+import { McapWalk } from './mcap-walk.ts';
 import { salvageRecording } from './salvage.ts';
 import type { SalvageReport } from './salvage-tally.ts';
 import { type PlacedFile, placeMessages, realBag, realDrive, rewrite, rewriteBare } from './salvage-test-files.ts';
@@ -130,5 +133,64 @@ describe.each(files)('salvage of %s', (_name, file) => {
       ),
       { numRuns: 25 },
     );
+  });
+});
+
+describe('salvage of damage that leaves lengths alone', () => {
+  const named = new Map(files);
+  const packed = named.get('a drive in zstd chunks') ?? drive;
+  const plain = named.get('a drive in plain chunks') ?? drive;
+
+  async function chunksOf(file: PlacedFile): Promise<readonly McapFrame[]> {
+    const chunks: McapFrame[] = [];
+    for await (const item of new McapWalk(memoryBytes(file.bytes)).items())
+      if (item.kind === 'record' && item.opcode === OPCODE.chunk) chunks.push(item);
+    return chunks;
+  }
+  const changed = (file: PlacedFile, offset: number, bytes: Uint8Array): Uint8Array => {
+    const copy = Uint8Array.from(file.bytes);
+    copy.set(bytes, offset);
+    return copy;
+  };
+
+  it('keeps the chunk behind one from which bytes are missing', async () => {
+    const [, second] = await chunksOf(packed);
+    if (second === undefined) throw new Error('the file has one chunk only');
+    const from = second.offset + Math.floor(second.recordBytes / 3);
+    const to = from + Math.floor(second.recordBytes / 2);
+    const { report, output } = await salvage(
+      Buffer.concat([packed.bytes.subarray(0, from), packed.bytes.subarray(to)]),
+    );
+    const kept = countKeys(output.messages.map(keyOf));
+    const intact = intactMessages(packed, (first, end) => first < to && end > from);
+    expect(intact.length).toBeGreaterThan(packed.messages.length / 2);
+    expect(intact.filter((key) => !kept.has(key))).toEqual([]);
+    expect(report.isWhole).toBe(false);
+  });
+
+  it('reads a chunk that lost its opcode, and does not call the file whole', async () => {
+    for (const file of [packed, plain]) {
+      const [, second] = await chunksOf(file);
+      const { report, output } = await salvage(changed(file, second?.offset ?? 0, Uint8Array.of(0xc8)));
+      expect(output.messages.map(keyOf)).toEqual(file.messages.map(keyOf));
+      expect(report).toMatchObject({ isWhole: false, lossCount: 1, lost: { messages: 0 } });
+    }
+  });
+
+  it('keeps the messages of a chunk whose head was never written', async () => {
+    const [, second] = await chunksOf(plain);
+    const { report, output } = await salvage(changed(plain, (second?.offset ?? 0) + 9, new Uint8Array(40)));
+    expect(output.messages.map(keyOf).toSorted()).toEqual(plain.messages.map(keyOf).toSorted());
+    expect(report.isWhole).toBe(false);
+  });
+
+  it('keeps messages whose schema is lost, without it', async () => {
+    const bare = named.get('a drive without chunks') ?? drive;
+    const isSchema = (key: string): boolean => key.startsWith('schema ');
+    const damaged = Uint8Array.from(bare.bytes);
+    for (const { key, fromByte, toByte } of bare.definitions) if (isSchema(key)) damaged.fill(0, fromByte, toByte);
+    const { report, output } = await salvage(damaged);
+    expect(output.messages.length).toBe(bare.messages.length);
+    expect(report.losses.some(({ what }) => what.includes('is kept without it'))).toBe(true);
   });
 });

@@ -11,7 +11,7 @@ import type { McapSink } from './mcap-output.ts';
 import { type McapDamage, type McapEnd, McapWalk } from './mcap-walk.ts';
 import { METADATA_RECORDS_MAX } from './recording-scanner.ts';
 import { readRecordingSummary, type RecordingSummary } from './recording-summary.ts';
-import { type ChunkHints, salvageChunk, type SalvagedChunk } from './salvage-chunk.ts';
+import { type ChunkHints, isProvenChunk, salvageChunk, type SalvagedChunk } from './salvage-chunk.ts';
 import { anchorsOf, crcOf, isDecodable, isFamiliar, lostTopics, readMessageIndexes } from './salvage-hints.ts';
 import { collectDefinitions, type Definitions } from './salvage-definitions.ts';
 import { SalvageOutput } from './salvage-output.ts';
@@ -116,7 +116,18 @@ class Salvage {
       case OPCODE.dataEnd:
         return this.#takeDataEnd(frame, new FieldReader(await this.#walk.content(frame)).uint32());
       default:
+        return this.#takeUnknown(frame);
     }
+  }
+
+  /** Records of an application are left out; a chunk that only lost its opcode is none of them. */
+  async #takeUnknown(frame: McapFrame): Promise<void> {
+    if (frame.opcode < OPCODE.dataEnd || frame.recordBytes > MCAP_RECORD_HELD_BYTES_MAX) return;
+    const index = this.#chunkIndexes.get(frame.offset);
+    const content = await this.#walk.content(frame);
+    if (index === undefined && !isProvenChunk(content)) return;
+    this.#lose(frame, `a chunk has the opcode ${frame.opcode}`);
+    return this.#takeChunk(frame, content, index);
   }
 
   async #takeChunk(frame: Place, content: Uint8Array, index: McapChunkIndex | undefined): Promise<void> {
@@ -130,7 +141,9 @@ class Salvage {
       isDecodable: (id, data) => isDecodable(definitions, id, data),
     };
     const chunk = await salvageChunk(content, hints);
-    this.#doneUntil = Math.max(this.#doneUntil, end);
+    // A place that the index vouches for is no cut one.
+    const isCut = chunk.damage !== undefined && index === undefined && (await this.#walk.resumeInside(frame));
+    if (!isCut) this.#doneUntil = Math.max(this.#doneUntil, end);
     for (const { opcode, start, end: spanEnd } of chunk.spans)
       if (opcode !== OPCODE.message)
         definitions.add(opcode, chunk.records.subarray(start, spanEnd), chunk.proof !== 'none');
@@ -173,12 +186,15 @@ class Salvage {
       else this.#tally.message(taken.topic, taken.logTimeNs, isProven);
       if (output.isFull) await output.drain();
     }
+    for (const { topic, schemaId } of output.withoutSchema.splice(0))
+      this.#lose(frame, `schema ${schemaId} is declared nowhere in the file: ${topic} is kept without it`);
     for (const [refusal, count] of refusals) this.#lose(frame, `${refusal} (${count} messages)`);
   }
 
-  /** Messages outside chunks have no checksum but that of the whole data section. */
+  /** The checksum of the whole data section. */
   async #takeDataEnd(frame: McapFrame, crc: number): Promise<void> {
-    if (crc === 0 || this.#bareMessages === 0) return;
+    // What is damaged already needs no proof of it; messages outside chunks have no other one.
+    if (crc === 0 || (this.#bareMessages === 0 && !this.#tally.isSpotless)) return;
     const { bytes, options } = this.#parts;
     if ((await crcOf(bytes, frame.offset, options.signal)) === crc) this.#tally.unproven -= this.#bareMessages;
     else if (this.#tally.isSpotless) this.#lose({ offset: 0, recordBytes: frame.offset }, DATA_CRC);

@@ -7,7 +7,7 @@ export const STREAMS = {
   ledger: 'LEDGER',
   /** Chunks and manifests on their way in; a message leaves when ingest has stored it. */
   uplink: 'UPLINK',
-  /** Heartbeats and inference batches. */
+  /** Heartbeats, inference batches and sampled feature inputs. */
   telemetry: 'TELEMETRY',
   /** Chunks, manifests and tombstones on their way into the relay of a region, in the region's own JetStream domain. */
   regional: 'REGIONAL_UPLINK',
@@ -66,6 +66,7 @@ export const subjects = {
   relayReceipt: (relay: string, vehicle: string): string => `relay.${relay}.receipt.${vehicle}`,
   heartbeat: (vehicle: VehicleId): string => `fleet.${vehicle}.telemetry.heartbeat`,
   inference: (vehicle: VehicleId): string => `fleet.${vehicle}.telemetry.inference`,
+  featureSample: (vehicle: VehicleId): string => `fleet.${vehicle}.telemetry.feature-sample`,
   /** Request: JSON {digest, offset}; reply: up to CHUNK_SIZE_BYTES_MAX bytes of a bundle blob, headers Fleet-Size and Fleet-Error. */
   fetch: (vehicle: VehicleId): string => `fleet.${vehicle}.install.fetch`,
   fetchAll: 'fleet.*.install.fetch',

@@ -5,6 +5,7 @@ import { diffDatasets } from './dataset-diff.ts';
 import { type CatalogueRecording, planDatasetVersion } from './dataset-plan.ts';
 import { assertNoLeakage } from './split.ts';
 
+const AT = new Date('2026-11-21T12:00:00Z');
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const digestOf = (index: number): string => `sha256:${index.toString(16).padStart(64, '0')}`;
 
@@ -38,7 +39,7 @@ function specification(overrides: Partial<DatasetSpecification> = {}): DatasetSp
 }
 
 const plan = (spec: Partial<DatasetSpecification>, catalogue: readonly CatalogueRecording[]) =>
-  planDatasetVersion(specification(spec), DIGEST, catalogue);
+  planDatasetVersion(specification(spec), DIGEST, { recordings: catalogue, at: AT });
 const codeOf = (work: () => unknown): string => {
   try {
     work();
@@ -101,6 +102,60 @@ describe('planDatasetVersion', () => {
     ],
   ])('refuses %s', (_title, spec, catalogue, code) => {
     expect(codeOf(() => plan(spec, catalogue))).toBe(code);
+  });
+
+  describe('and what recordings may be used for', () => {
+    const LICENCE = { licence: 'CC-BY-4.0', licenceScope: ['training'], licenceExpiresAt: '2027-01-01T00:00:00Z' };
+    const CONSENT = { consent: 'form-7', consentScope: ['training'], consentExpiresAt: '9999-12-31T23:59:59.999Z' };
+    const reasonsOf = (spec: Partial<DatasetSpecification>, third: Partial<CatalogueRecording>): readonly string[] =>
+      plan(spec, [
+        recording(1, { ...LICENCE, ...CONSENT }),
+        recording(2, { ...LICENCE, ...CONSENT }),
+        recording(3, third),
+      ]).exclusions.map(({ reason }) => reason);
+
+    it.each<readonly [string, Partial<CatalogueRecording>, readonly string[]]>([
+      ['what covers training', { ...LICENCE, ...CONSENT }, []],
+      ['what states nothing', {}, []],
+      [
+        'a licence for something else',
+        { ...LICENCE, licenceScope: ['evaluation'] },
+        ['licence CC-BY-4.0 does not cover training'],
+      ],
+      ['a licence for nothing', { ...LICENCE, licenceScope: [] }, ['licence CC-BY-4.0 does not cover training']],
+      [
+        'a consent for something else',
+        { ...LICENCE, ...CONSENT, consentScope: ['publication'] },
+        ['consent form-7 does not cover training'],
+      ],
+      [
+        'a licence that ended',
+        { ...LICENCE, licenceExpiresAt: '2026-11-21T12:00:00Z' },
+        ['licence CC-BY-4.0 expired at 2026-11-21T12:00:00Z'],
+      ],
+      ['one that ends a moment later', { ...LICENCE, licenceExpiresAt: '2026-11-21T12:00:00.001Z' }, []],
+    ])('takes or leaves %s', (_title, third, reasons) => {
+      expect(reasonsOf({}, third)).toEqual(reasons);
+    });
+
+    it('asks for the use that the specification names, and for a statement where it requires one', () => {
+      const both = { ...LICENCE, ...CONSENT };
+      expect(codeOf(() => reasonsOf({ use: 'publication' }, both))).toBe('DATASET_EMPTY');
+      expect(reasonsOf({ requireConsent: true }, LICENCE)).toEqual([
+        'it states no consent, which the specification requires',
+      ]);
+      expect(reasonsOf({ requireLicence: true }, CONSENT)).toEqual([
+        'it states no licence, which the specification requires',
+      ]);
+      expect(reasonsOf({ requireConsent: true, requireLicence: true }, both)).toEqual([]);
+    });
+
+    it('bounds its reasons, and an exclusion by the specification comes first', () => {
+      const long = { ...LICENCE, licence: 'x'.repeat(256), licenceScope: [] };
+      expect(reasonsOf({}, long)[0]?.length).toBeLessThanOrEqual(256);
+      const exclude = [{ where: 'session == "s3"', reason: 'broken sensor' }];
+      expect(reasonsOf({ exclude }, long)).toEqual(['broken sensor']);
+    });
   });
 
   it('never puts a session on both sides, and does not depend on the order of the catalogue', () => {

@@ -7,6 +7,7 @@ import {
   type FilterableRecording,
   FleetError,
 } from '@fleetloop/schemas';
+import { permissionRefusal } from './permissions.ts';
 import { assignSplits } from './split.ts';
 
 /** What the catalogue knows of one recording. `label` is the newest label, null where there is none. */
@@ -15,6 +16,9 @@ export type CatalogueRecording = FilterableRecording & { readonly recording: str
 type Filter = (recording: CatalogueRecording) => boolean;
 type Exclusion = DatasetVersion['exclusions'][number];
 
+/** What there is to select from, and when: permissions end. */
+export type DatasetCatalogue = { readonly recordings: readonly CatalogueRecording[]; readonly at: Date };
+
 /**
  * The dataset version that answers a specification over a catalogue; the order of the catalogue does not matter.
  * @throws FleetError DATASET_INVALID, DATASET_LEAKAGE, DATASET_LABEL_MISSING, DATASET_EMPTY
@@ -22,7 +26,7 @@ type Exclusion = DatasetVersion['exclusions'][number];
 export function planDatasetVersion(
   specification: DatasetSpecification,
   specificationDigest: string,
-  catalogue: readonly CatalogueRecording[],
+  catalogue: DatasetCatalogue,
 ): DatasetVersion {
   const { included, exclusions } = select(specification, catalogue);
   const split = assignSplits(specification, included);
@@ -38,22 +42,27 @@ export function planDatasetVersion(
 
 function select(
   specification: DatasetSpecification,
-  catalogue: readonly CatalogueRecording[],
+  { recordings, at }: DatasetCatalogue,
 ): { readonly included: readonly CatalogueRecording[]; readonly exclusions: readonly Exclusion[] } {
   const include = compileFilter(specification.include);
   const excludes = specification.exclude.map(({ where, reason }) => ({ matches: compileFilter(where), reason }));
   const included: CatalogueRecording[] = [];
   const exclusions: Exclusion[] = [];
-  for (const recording of catalogue) {
+  let refused = 0;
+  for (const recording of recordings) {
     if (!include(recording)) continue;
-    const excluded = excludes.find((rule) => rule.matches(recording));
-    if (excluded === undefined) included.push(recording);
-    else exclusions.push({ recording: recording.recording, session: recording.session, reason: excluded.reason });
+    const excluded = excludes.find((rule) => rule.matches(recording))?.reason;
+    const refusal = excluded === undefined ? permissionRefusal(recording, specification, at) : undefined;
+    const reason = excluded ?? refusal;
+    if (refusal !== undefined) refused += 1;
+    if (reason === undefined) included.push(recording);
+    else exclusions.push({ recording: recording.recording, session: recording.session, reason });
   }
   if (included.length === 0) {
+    const kept = refused === 0 ? '' : `, and what ${refused} of them may be used for`;
     throw new FleetError(
       'DATASET_EMPTY',
-      `${nameOf(specification)} selects none of ${catalogue.length} recordings: check include and exclude`,
+      `${nameOf(specification)} selects none of ${recordings.length} recordings: check include and exclude${kept}`,
     );
   }
   return { included, exclusions };

@@ -1,6 +1,6 @@
 /** Why: a dataset version is asked for once and frozen for ever; this is the order of steps in between. */
 import type { DatasetSpecification } from '@fleetloop/schemas';
-import { proxyActivities } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import { LONG_STEP, SHORT_STEP } from '../flow/activity-options.ts';
 import { trackProgress } from '../flow/progress.ts';
 import type { DatasetActivities, FrozenDataset } from '../ports.ts';
@@ -18,7 +18,8 @@ export async function freezeDataset(input: FreezeDatasetInput): Promise<FrozenDa
   const report = trackProgress();
   const name = `${input.specification.dataset}/${input.specification.version}`;
   report('select', 'running', `selecting and splitting recordings for ${name}`);
-  const plan = await long.planDataset(input);
+  // One time for all attempts: a permission that ends between two of them must not give two answers.
+  const plan = await long.planDataset({ ...input, at: workflowInfo().startTime.toISOString() });
   report('select', 'done', `${plan.train} train and ${plan.test} test recordings, ${plan.excluded} excluded`);
   report('freeze', 'running', plan.digest);
   const frozen = await short.freezeDatasetVersion({ digest: plan.digest, actor: input.actor });

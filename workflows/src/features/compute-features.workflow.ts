@@ -17,6 +17,8 @@ export type ComputeFeaturesInput = {
   /** CEL over the catalogue; null takes all of it. */
   readonly where: string | null;
   readonly actor: string;
+  /** Bytes of recordings in one part; absent: what is good for the workers. The table is the same for any number. */
+  readonly partBytes?: number;
   /** How long parts that failed wait to be tried again; absent: an hour. */
   readonly retryWaitMs?: number;
   /** What a former run of this workflow has done; its history was full. */
@@ -31,9 +33,10 @@ const long = proxyActivities<FeatureActivities>(LONG_STEP);
  */
 export async function computeFeatures(input: ComputeFeaturesInput): Promise<FeaturesOutcome> {
   const report = trackProgress();
-  const { computationId, featureSet, where, actor, resume } = input;
+  const { computationId, featureSet, where, actor, partBytes, resume } = input;
   report('plan', 'running', where ?? 'all recordings');
-  const plan = resume?.plan ?? (await long.planFeatures({ featureSet, where }));
+  const plan =
+    resume?.plan ?? (await long.planFeatures({ featureSet, where, ...(partBytes === undefined ? {} : { partBytes }) }));
   report('plan', 'done', `${plan.recordings} recordings in ${plan.parts.length} parts`);
   const parts = await runParts<string, FeaturesPart>(plan.parts, {
     concurrency: PARTS_AT_ONCE,

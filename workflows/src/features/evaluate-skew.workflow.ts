@@ -1,4 +1,4 @@
-/** Why: what a fleet reported in a week is recomputed from as many recordings; the differences of parts add up in any order. */
+/** Why: what a fleet reported in a week is recomputed from as many recordings, and from the inputs that it sampled; the differences of parts add up in any order. */
 import { continueAsNew, proxyActivities } from '@temporalio/workflow';
 import { LONG_STEP } from '../flow/activity-options.ts';
 import type { PartsState } from '../flow/drain-parts.ts';
@@ -20,6 +20,8 @@ export type EvaluateSkewInput = {
   readonly vehicles: readonly string[];
   /** Windows received from then on, ms since 1970; null: all that are kept. */
   readonly sinceMs: number | null;
+  /** The day on which declared divergences are to hold (YYYY-MM-DD); null or absent: today. */
+  readonly on?: string | null;
   readonly actor: string;
   /** How long parts that failed wait to be tried again; absent: an hour. */
   readonly retryWaitMs?: number;
@@ -35,9 +37,9 @@ const long = proxyActivities<FeatureActivities>(LONG_STEP);
  */
 export async function evaluateSkew(input: EvaluateSkewInput): Promise<SkewOutcome> {
   const report = trackProgress();
-  const { evaluationId, featureSet, vehicles, sinceMs, actor, resume } = input;
+  const { evaluationId, featureSet, vehicles, sinceMs, on = null, actor, resume } = input;
   report('plan', 'running', 'looking for windows and recordings');
-  const plan = resume?.plan ?? (await long.planSkew({ featureSet, vehicles, sinceMs }));
+  const plan = resume?.plan ?? (await long.planSkew({ featureSet, vehicles, sinceMs, on }));
   report('plan', 'done', `${plan.windows} windows in ${plan.parts.length} parts`);
   const parts = await runParts<string, TalliedPart>(plan.parts, {
     concurrency: PARTS_AT_ONCE,

@@ -30,9 +30,14 @@ const STATE_CHARACTERS_MAX = 1_500_000;
 /** When so many parts have failed, the cause is not in the parts. */
 const FAILED_PARTS_MAX = 16;
 const FAILURES_NAMED_MAX = 5;
+/** Of what is said of failures in the answer to the query `progress`. */
+const WHY_CHARACTERS_MAX = 1_000;
 
 /** Runs the parts that have failed once more. Answers how many. Refused while none waits for it. */
 export const retryPartsUpdate = defineUpdate<number>('retryParts');
+
+/** How parts stand, and what is wrong with the first that failed, for whoever decides whether to try them again. */
+export type PartsReport = PartsProgress & { readonly waitsForRetry: boolean; readonly why?: string };
 
 export type RunPartsOptions<Part, Result> = {
   readonly concurrency: number;
@@ -40,7 +45,7 @@ export type RunPartsOptions<Part, Result> = {
   readonly work: (part: Part, index: number) => Promise<Result>;
   /** What a person calls the part. */
   readonly nameOf?: (part: Part, index: number) => string;
-  readonly onProgress?: (progress: PartsProgress & { readonly waitsForRetry: boolean }) => void;
+  readonly onProgress?: (progress: PartsReport) => void;
   /** State in the input of a continued run; undefined in the first. */
   readonly resume: PartsState<Result> | undefined;
   /** Continues as new with the same input and this state: `(state) => continueAsNew<typeof flow>({ ...input, resume: state })`. */
@@ -82,7 +87,11 @@ export async function runParts<Part, Result>(
     if (state.failed.length === 0 || isCutShort(parts, state)) return options.continueWith(withinPayload(parts, state));
     waitsForRetry = true;
     const progress = { total: parts.length, finished: state.finished.length, failed: state.failed.length, running: 0 };
-    options.onProgress?.({ ...progress, waitsForRetry });
+    options.onProgress?.({
+      ...progress,
+      waitsForRetry,
+      why: nameFailures(parts, state, options).slice(0, WHY_CHARACTERS_MAX),
+    });
     const isRetried = await condition(() => state.failed.length === 0, options.retryWaitMs ?? 0);
     waitsForRetry = false;
     if (!isRetried) throw failureOf(parts, state, options);
@@ -90,14 +99,11 @@ export async function runParts<Part, Result>(
 }
 
 /** Tells the query `progress` how many parts have ended. */
-export function reportParts(
-  report: ReportStep,
-  step: string,
-): (progress: PartsProgress & { readonly waitsForRetry: boolean }) => void {
-  return ({ total, finished, failed, running, waitsForRetry }) => {
+export function reportParts(report: ReportStep, step: string): (progress: PartsReport) => void {
+  return ({ total, finished, failed, running, waitsForRetry, why = '' }) => {
     const counts = `${finished} of ${total} parts done, ${running} running`;
     const detail = failed === 0 ? counts : `${counts}, ${failed} failed`;
-    if (waitsForRetry) report(step, 'waiting', `${detail}: retry them or cancel`);
+    if (waitsForRetry) report(step, 'waiting', `${detail}: retry them or cancel (${why})`);
     else report(step, finished === total ? 'done' : 'running', detail);
   };
 }
@@ -152,16 +158,24 @@ function withinPayload<Result>(parts: readonly unknown[], state: PartsState<Resu
 
 function failureOf<Part, Result>(
   parts: readonly Part[],
+  state: PartsState<Result>,
+  options: RunPartsOptions<Part, Result>,
+): Error {
+  const { failed } = state;
+  return ApplicationFailure.create({
+    type: failed[0]?.reason.code ?? 'INTERNAL_UNEXPECTED',
+    message: `${failed.length} of ${parts.length} parts failed: ${nameFailures(parts, state, options)}`,
+    nonRetryable: true,
+  });
+}
+
+function nameFailures<Part, Result>(
+  parts: readonly Part[],
   { failed }: PartsState<Result>,
   { nameOf }: RunPartsOptions<Part, Result>,
-): Error {
+): string {
   const nameOfPart = (part: number): string => nameOf?.(parts[part] as Part, part) ?? `part ${part + 1}`;
   const named = failed.slice(0, FAILURES_NAMED_MAX).map(({ part, reason }) => `${nameOfPart(part)}: ${reason.message}`);
   const more = failed.length > named.length ? `; and ${failed.length - named.length} more` : '';
-  const message = `${failed.length} of ${parts.length} parts failed: ${named.join('; ')}${more}`;
-  return ApplicationFailure.create({
-    type: failed[0]?.reason.code ?? 'INTERNAL_UNEXPECTED',
-    message,
-    nonRetryable: true,
-  });
+  return `${named.join('; ')}${more}`;
 }

@@ -6,17 +6,29 @@ import { trackProgress } from '../flow/progress.ts';
 import { reportParts, runParts } from '../flow/run-parts.ts';
 import type { ImportActivities, ImportedPart, ImportPartsPlan } from '../ports.ts';
 
+/** What is to be imported. */
+export type ImportOrder =
+  | {
+      readonly kind: 'specification';
+      /** A name of `import.roots` in the control plane's configuration. */
+      readonly root: string;
+      /** An import specification; its paths count from the root. */
+      readonly specification: unknown;
+    }
+  /** Runs that were quarantined or failed in an import that has ended. */
+  | { readonly kind: 'again'; readonly of: string; readonly plan: ImportPartsPlan };
+
 export type ImportRunsInput = {
-  /** A name of `import.roots` in the control plane's configuration. */
-  readonly root: string;
-  /** An import specification; its paths count from the root. */
-  readonly specification: unknown;
+  readonly order: ImportOrder;
   readonly actor: string;
   /** What a former run of this workflow has planned and done. */
   readonly resume?: { readonly plan: ImportPartsPlan; readonly state: PartsState<ImportedPart> };
 };
 
-export type ImportRunsResult = ImportedPart;
+export type ImportRunsResult = Omit<ImportedPart, 'again'> & {
+  /** All that were quarantined or failed, as parts of another import; the runs above are only the first of them. */
+  readonly again: readonly string[];
+};
 
 /** Parts in work at once; each reads, writes and checks a few runs at a time itself. */
 const PARTS_AT_ONCE = 2;
@@ -37,9 +49,9 @@ const { planImportParts, importPart } = proxyActivities<ImportActivities>({
  */
 export async function importRuns(input: ImportRunsInput): Promise<ImportRunsResult> {
   const report = trackProgress();
-  const { root, specification, actor, resume } = input;
-  report('plan', 'running', `looking for runs below ${root}`);
-  const plan = resume?.plan ?? (await planImportParts({ root, specification }));
+  const { order, actor, resume } = input;
+  report('plan', 'running', order.kind === 'again' ? `runs of ${order.of}` : `looking for runs below ${order.root}`);
+  const plan = resume?.plan ?? (await planOf(order));
   report('plan', 'done', `${plan.runs} runs in ${plan.parts.length} parts`);
   const imported = await runParts<string, ImportedPart>(plan.parts, {
     concurrency: PARTS_AT_ONCE,
@@ -52,6 +64,12 @@ export async function importRuns(input: ImportRunsInput): Promise<ImportRunsResu
   return sumOf(imported);
 }
 
+async function planOf(order: ImportOrder): Promise<ImportPartsPlan> {
+  if (order.kind === 'again') return order.plan;
+  const { root, specification } = order;
+  return planImportParts({ root, specification });
+}
+
 function sumOf(parts: readonly ImportedPart[]): ImportRunsResult {
   const sum = (count: (part: ImportedPart) => number): number => parts.reduce((total, part) => total + count(part), 0);
   return {
@@ -61,5 +79,6 @@ function sumOf(parts: readonly ImportedPart[]): ImportRunsResult {
     quarantined: sum((part) => part.quarantined),
     failed: sum((part) => part.failed),
     runs: parts.flatMap((part) => part.runs).slice(0, BAD_RUNS_NAMED_MAX),
+    again: parts.flatMap(({ again }) => again ?? []),
   };
 }

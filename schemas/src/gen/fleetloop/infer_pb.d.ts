@@ -29,14 +29,14 @@ export declare type Inference = Message<"fleetloop.infer.Inference"> & {
   session: string;
 
   /**
-   * Window [start, end) on the session's clock, ns since the Unix epoch.
+   * Window [start, end) on the session's clock, ns since the Unix epoch. The first of overlapping windows begins before the session.
    *
-   * @generated from field: fixed64 window_start_ns = 3;
+   * @generated from field: sfixed64 window_start_ns = 3;
    */
   windowStartNs: bigint;
 
   /**
-   * @generated from field: fixed64 window_end_ns = 4;
+   * @generated from field: sfixed64 window_end_ns = 4;
    */
   windowEndNs: bigint;
 

@@ -1,4 +1,5 @@
 /** The figures of ledger, ingest, features and drift, held against peers that are installed beside them for the purpose. */
+import { checkFigures } from './check-figures.ts';
 import { driftFigures } from './drift-figures.ts';
 import { featureFigures } from './feature-figures.ts';
 import { joinFigures } from './join-figures.ts';
@@ -15,6 +16,7 @@ const FIGURES: readonly Figure[] = [
   ...joinFigures,
   ...driftFigures,
   ...ingestFigures,
+  ...checkFigures,
 ];
 
 export const dataBench = benchOfFigures('data', 'ledger, ingest, features and drift beside their peers', FIGURES);

@@ -7,6 +7,7 @@ import { listRecordings } from './capture.ts';
 
 const SIM_FOLDER = join(import.meta.dirname, '../../..');
 const FREEZE_TIMEOUT_MS = 60_000;
+const VALIDATE_TIMEOUT_MS = 120_000;
 
 /** Reads a committed document of the proving ground. */
 export async function readDocument(...path: readonly string[]): Promise<unknown> {
@@ -18,7 +19,7 @@ const VALIDATION_RUNS = 4;
 const VALIDATION_FILTER = 'source == "import" && softwareVersion == "1.4.0"';
 
 /** One proposes, another has both engines compared on imported runs, and then the versions are active. */
-export async function registerFeatureSets({ fleet }: DemoContext): Promise<void> {
+export async function registerFeatureSets({ fleet, signal }: DemoContext): Promise<void> {
   const [proposer, validator] = [fleet.controlPlane.as('ml-engineer'), fleet.controlPlane.as('auditor')];
   const runs = await listRecordings(validator, VALIDATION_FILTER);
   const recordings = runs.slice(0, VALIDATION_RUNS).map(({ recording }) => recording);
@@ -26,7 +27,9 @@ export async function registerFeatureSets({ fleet }: DemoContext): Promise<void>
     const document = await readDocument('feature-sets', `${name}.json`);
     const { version } = await proposer.post<{ version: number }>('/v1/feature-sets', { document });
     const path = `/v1/feature-sets/${name}/${version}`;
-    await validator.post(`${path}/validate`, { recordings, reason: 'both engines agree on imported runs' });
+    const asked = { recordings, reason: 'both engines agree on imported runs' };
+    const { workflowId } = await validator.post<{ workflowId: string }>(`${path}/validate`, asked);
+    await followWorkflow(validator, workflowId, { timeoutMs: VALIDATE_TIMEOUT_MS, signal });
     await proposer.post(`${path}/activate`, { reason: 'validated' });
   }
 }

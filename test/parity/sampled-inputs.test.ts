@@ -1,0 +1,77 @@
+// Why this file exists: a vehicle's vector is judged by computing it again from the inputs that came with it, so these must be all that
+// it was made of, for every definition: each engine gives the same window with the same numbers.
+import { compareEngines, computeFromMessages } from '@fleetloop/control-plane';
+import type { FeatureSet, SignalMessage } from '@fleetloop/schemas';
+import { createStreamingEvaluator, type FeatureVector, sampledMessages } from '@fleetloop/schemas/features';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { randomDefinition } from './random-definition.ts';
+import { allTransforms, longDrive } from './random-drive.ts';
+
+/** Windows of one drive that are computed again in SQL, spread over it. */
+const CHECKED_MAX = 2;
+
+const stream = (
+  featureSet: FeatureSet,
+  messages: readonly SignalMessage[],
+  wantsInputs?: () => boolean,
+): FeatureVector[] => {
+  const evaluator = createStreamingEvaluator(featureSet, undefined, wantsInputs);
+  return [...messages.flatMap((message) => evaluator.push(message)), ...evaluator.endSession()];
+};
+const isSame = (left: Pick<FeatureVector, 'windowStartNs' | 'windowEndNs'>) => (right: typeof left) =>
+  left.windowStartNs === right.windowStartNs && left.windowEndNs === right.windowEndNs;
+
+describe('the inputs of a window', () => {
+  it('give the same window with the same numbers, by both engines and for every definition', async () => {
+    const seen = { taken: 0, not_comparable: 0, too_large: 0, lookedBack: 0 };
+    await fc.assert(
+      fc.asyncProperty(longDrive, randomDefinition, async (messages, featureSet) => {
+        const vectors = stream(featureSet, messages, () => true);
+        const step = Math.max(1, Math.floor(vectors.length / CHECKED_MAX));
+        for (const [index, vector] of vectors.entries()) {
+          const inputs = vector.inputs?.();
+          if (inputs === undefined) throw new Error('a chosen window has inputs');
+          seen[inputs.kind] += 1;
+          if (inputs.kind !== 'taken') continue;
+          if (inputs.messages.some(({ logTimeNs }) => logTimeNs < vector.windowStartNs)) seen.lookedBack += 1;
+          const again = sampledMessages(featureSet, inputs);
+          const streamed = stream(featureSet, again).find(isSame(vector));
+          expect(streamed?.values).toEqual(vector.values);
+          if (index % step !== 0) continue;
+          const computed = (await computeFromMessages(featureSet, again)).filter(isSame(vector));
+          const report = compareEngines(featureSet, [vector], computed);
+          expect([report.onlyStreaming, report.onlyBatch]).toEqual([[], []]);
+          expect(report.features.filter((feature) => !feature.withinTolerance)).toEqual([]);
+        }
+      }),
+      { numRuns: 30 },
+    );
+    expect(seen.taken).toBeGreaterThan(100);
+    expect(seen.lookedBack).toBeGreaterThan(10);
+    expect(seen.not_comparable).toBeGreaterThan(0);
+    expect(seen.too_large).toBe(0);
+  });
+
+  it('are not copied when they are too many, and not given when nobody asked', () => {
+    const featureSet = allTransforms({ lengthMs: 60_000, hopMs: 60_000 }, 1);
+    const channel = {
+      kind: 'signal' as const,
+      topic: '/vss/all',
+      signals: featureSet.signals.map(({ path, unit, name }) => ({ path, unit, field: name })),
+    };
+    const messages = Array.from({ length: 12_000 }, (_, sequence): SignalMessage => {
+      const logTimeNs = 60_000_000_000n + BigInt(sequence) * 1_000_000n;
+      return {
+        kind: 'signal',
+        channel,
+        sequence,
+        logTimeNs,
+        publishTimeNs: logTimeNs,
+        values: Float64Array.of(1, 2, sequence),
+      };
+    });
+    expect(stream(featureSet, messages, () => true).map(({ inputs }) => inputs?.())).toEqual([{ kind: 'too_large' }]);
+    expect(stream(featureSet, messages).map((vector) => 'inputs' in vector)).toEqual([false]);
+  });
+});
