@@ -26,7 +26,10 @@ const TOLD_AGAIN = /-[0-9]{1,9}$/;
 const INDEX_LINE = /^[0-9a-f]{8} (\{.*\})$/;
 
 type IndexLine =
-  | ({ readonly kind: 'entry'; readonly messages?: number } & Pick<SpoolEntry, 'eventId' | 'digest' | 'chunkDigests'>)
+  | ({ readonly kind: 'entry'; readonly messages?: number } & Pick<
+      SpoolEntry,
+      'eventId' | 'digest' | 'chunkDigests'
+    > & { readonly endNs: string })
   | { readonly kind: 'outcome'; readonly id: string; readonly outcome: string; readonly into?: string }
   | { readonly kind: 'spool' | 'settled' | 'stored' | 'told' | 'merged' };
 
@@ -35,6 +38,8 @@ export class RoadWitness {
   readonly #acknowledged = new Map<string, number>();
   /** The recording of each chunk that the agent could send. */
   readonly #recordingOf = new Map<string, string>();
+  /** Latest end of each event that was on disk. */
+  readonly #endNs = new Map<string, bigint>();
   readonly #withdrawn = new Map<string, string>();
   readonly #claimed = new Map<string, Claimed>();
   /** Time of the last message that the agent is known to have taken. */
@@ -59,6 +64,8 @@ export class RoadWitness {
       const record = JSON.parse(json) as IndexLine;
       if (record.kind === 'entry') {
         this.#acknowledge(record.eventId, record.messages ?? 0);
+        const endNs = BigInt(record.endNs);
+        if (endNs > (this.#endNs.get(record.eventId) ?? 0n)) this.#endNs.set(record.eventId, endNs);
         for (const chunk of record.chunkDigests) this.#recordingOf.set(chunk, record.digest);
       }
       if (record.kind === 'outcome' && record.outcome === 'withdrawn')
@@ -129,7 +136,7 @@ export class RoadWitness {
 
   #lost(accepted: readonly Accepted[], evicted: readonly Evicted[]): string[] {
     const messages = new Map(accepted.map((fact) => [eventOf(fact), fact.messages]));
-    const told = new Set(evicted.flatMap(({ eventId }) => [eventId, eventId.replace(TOLD_AGAIN, '')]));
+    const told = new Set(evicted.flatMap((fact) => [fact.eventId, ...this.#toldAgain(fact)]));
     return [...this.#acknowledged].flatMap(([eventId, wanted]) => {
       const count = messages.get(eventId);
       if (count === undefined) return this.#isEnded(eventId, { messages, told }) ? [] : [`spooled: ${eventId} is lost`];
@@ -137,6 +144,12 @@ export class RoadWitness {
         ? []
         : [`spooled: ${eventId} has ${count} messages of ${wanted}`];
     });
+  }
+
+  /** The event of a later loss, where that loss is of all that was on disk of it. */
+  #toldAgain({ eventId, endNs }: Evicted): readonly string[] {
+    const event = eventId.replace(TOLD_AGAIN, '');
+    return BigInt(endNs) >= (this.#endNs.get(event) ?? 0n) ? [event] : [];
   }
 
   /** No manifest comes for what was given up half sent: its chunks lie there until ingest finds them old. */
