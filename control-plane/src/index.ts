@@ -1,6 +1,6 @@
 /** What other packages may use of the control plane: its HTTP client, its configuration, credentials, and batch features. */
 export { APPEND_BYTES_MAX, NatsLedger, type NatsLedgerOptions } from './adapters/nats-ledger.ts';
-export { replayHistory } from './adapters/temporal-worker.ts';
+export { openReplay } from './adapters/temporal-worker.ts';
 export { ApiClient, type ApiClientOptions, type CallOptions, type WorkflowState } from './api/api-client.ts';
 export type { RecordingPage, RecordingView } from './catalogue/recording-catalogue.ts';
 export {

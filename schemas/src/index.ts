@@ -51,17 +51,7 @@ export {
   type VehicleId,
 } from './ids/branded.ts';
 export { LOSS_SUFFIX, lossName, restOf } from './ids/loss-name.ts';
-export {
-  ACTION_STATES,
-  type Fact,
-  type FactBody,
-  FACTS,
-  type FactKind,
-  GateResult,
-  HEALTH_VERDICTS,
-  HealthFinding,
-  ROLLOUT_PHASES,
-} from './ledger/facts.ts';
+export { type Fact, type FactBody, FACTS, type FactKind } from './ledger/facts.ts';
 export {
   entityOfKind,
   LEDGER_ENTRY_BYTES_MAX,
@@ -69,7 +59,8 @@ export {
   type NewFact,
   parseLedgerEntry,
 } from './ledger/ledger-entry.ts';
-export { isCanonicalJson } from './ledger/canonical-text.ts';
+export { GateResult } from './ledger/model-facts.ts';
+export { ACTION_STATES, HEALTH_VERDICTS, HealthFinding, ROLLOUT_PHASES } from './ledger/rollout-facts.ts';
 export { type BodyVersions, bodyReader, FACT_VERSIONS_MAX, factVersion, type FormerVersion } from './ledger/upcast.ts';
 export { BUNDLE_PAYLOAD_TYPE, BundleManifest, GoldenVectors } from './package/bundle.ts';
 export {

@@ -1,7 +1,7 @@
 /** Reading entries of the ledger and nothing else: a thread that checks them starts in half the time. */
 export { canonicalJson, type JsonValue } from './digest/canonical-json.ts';
 export { FleetError } from './errors/fleet-error.ts';
-export { isCanonicalJson } from './ledger/canonical-text.ts';
+export { exactKind } from './ledger/exact-entry.ts';
 export type { FactBody } from './ledger/facts.ts';
 export {
   entityOfKind,

@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type AgentBench, openAgentBench } from '../agent/agent-process.ts';
 import { type ControlPlaneProcess, type IngestBench, openIngestBench } from '../ingest/control-plane-process.ts';
 import { FEATURE_SET, LABELS } from '../infer/model-bench.ts';
+import { recordHistories } from '../workflows/histories.ts';
 
 const RECORDINGS = join(import.meta.dirname, '../../sim/recordings');
 const MODEL = join(import.meta.dirname, '../infer/fixtures');
@@ -65,6 +66,7 @@ let bench: IngestBench;
 let controlPlane: ControlPlaneProcess;
 let connection: NatsConnection;
 let bundle: Digest;
+let evaluationId = '';
 const vehicles: (AgentBench & AsyncDisposable)[] = [];
 
 beforeAll(async () => {
@@ -77,6 +79,7 @@ beforeAll(async () => {
   for (const vehicle of vehicles) await vehicle.drive([RUN]);
 }, 180_000);
 afterAll(async () => {
+  await recordHistories(controlPlane.api, new Map([['evaluate-skew', evaluationId]]));
   await Promise.all(vehicles.map(async (vehicle) => vehicle[Symbol.asyncDispose]()));
   await connection?.close();
   await bench?.[Symbol.asyncDispose]();
@@ -141,7 +144,7 @@ const sampled = (skew: Skew): Counts => groupOf(skew, 'source', 'sample')?.windo
 
 async function evaluate(on: string): Promise<Skew> {
   const asked = { featureSet: SET.name, on };
-  const { evaluationId } = await controlPlane.api.post<{ evaluationId: string }>('/v1/skew-evaluations', asked);
+  ({ evaluationId } = await controlPlane.api.post<{ evaluationId: string }>('/v1/skew-evaluations', asked));
   await controlPlane.api.workflowResult(evaluationId);
   return (await controlPlane.api.get<{ result: Skew }>(`/v1/skew-evaluations/${evaluationId}`)).result;
 }

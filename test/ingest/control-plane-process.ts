@@ -93,7 +93,7 @@ export async function openIngestBench(
     nats,
     root,
     dataDir: join(root, 'data'),
-    start: async (start = {}) => startProcess({ root, configFile, roles, ...start }, running),
+    start: async (start = {}) => startProcess({ configFile, roles, ...start }, running),
     readLedger: async () => readLedger(nats),
     [Symbol.asyncDispose]: async () => owned.disposeAsync(),
   };
@@ -131,6 +131,7 @@ async function writeConfig(
     mlflow: { url: null },
     python: 'python3',
     dataDir: join(root, 'data'),
+    workflowBundleDir: join(cacheFolder(), 'workflow-bundle'),
     api: { port: options.apiPort },
     tokens: { [TOKEN]: ACTOR, [REVIEWER_TOKEN]: 'reviewer' },
     limits: options.limits,
@@ -144,18 +145,16 @@ async function writeConfig(
 }
 
 async function startProcess(
-  options: { readonly root: string; readonly configFile: string; readonly roles: string } & StartOptions,
+  options: { readonly configFile: string; readonly roles: string } & StartOptions,
   running: Set<ChildProcess>,
 ): Promise<ControlPlaneProcess> {
-  const { root, configFile, roles, preload, within = [] } = options;
+  const { configFile, roles, preload, within = [] } = options;
   const [program, ...place] = [...within, process.execPath];
   const command = [MAIN, '--config', configFile, '--roles', roles];
-  // Written by whoever stops in order: the next start over the same bench is twice as fast.
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(root, 'compile-cache') };
   const child =
     preload === undefined
-      ? spawn(program, [...place, ...command], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-      : spawn(program, [...place, '--import', preload, ...command], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+      ? spawn(program, [...place, ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
+      : spawn(program, [...place, '--import', preload, ...command], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   running.add(child);
   child.once('exit', () => running.delete(child));
   const { url = '' } = await readyLine(child, 'control-plane.ready');

@@ -92,9 +92,10 @@ function lastingMessages(data: unknown): readonly { readonly offset: number; rea
 }
 
 async function countStatements(): Promise<void> {
-  const { DuckDBConnection, DuckDBAppender } = await import('@duckdb/node-api');
+  const { DuckDBConnection, DuckDBAppender, DuckDBPreparedStatement } = await import('@duckdb/node-api');
   countCalls(DuckDBConnection.prototype, ['run', 'createAppender'], always);
   countCalls(DuckDBAppender.prototype, ['closeSync'], always);
+  countCalls(DuckDBPreparedStatement.prototype, ['run'], always);
 }
 
 await countFiles();

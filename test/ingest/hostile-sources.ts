@@ -103,6 +103,16 @@ export const HOSTILE_SOURCES: readonly HostileSource[] = [
     'motion.acceleration-unit',
     csv(({ speed, ...row }, index) => cells({ ...row, speed: speed / KMH }, index)),
   ),
+  table(
+    'a column that goes on in m/s after it was in km/h',
+    'value.unit-change',
+    csv(({ speed, ...row }, index) => cells({ ...row, speed: index < ROWS / 2 ? speed : speed / KMH }, index)),
+  ),
+  table(
+    'a column with rows of two sources, in km/h and in m/s',
+    'value.unit-change',
+    csv(({ speed, ...row }, index) => cells({ ...row, speed: index % 2 === 0 ? speed : speed / KMH }, index)),
+  ),
   table('a header and nothing else', 'SOURCE_EMPTY', 'time,speed,ax\n'),
   table('an empty table', 'SOURCE_EMPTY', ''),
   table('a row of three megabytes', 'SOURCE_LIMIT', `time,speed,ax\n${'1'.repeat(3_000_000)}`),
@@ -132,6 +142,11 @@ export const HOSTILE_SOURCES: readonly HostileSource[] = [
     'a Parquet column with infinite values',
     'value.infinite',
     "SELECT time, CASE WHEN time::INT % 7 = 0 THEN 'inf'::DOUBLE ELSE speed END AS speed, ax FROM drive",
+  ),
+  parquet(
+    'a Parquet column that goes on in m/s after it was in km/h',
+    'value.unit-change',
+    `SELECT time, CASE WHEN time < ${START_S + 30} THEN speed ELSE speed / ${KMH} END AS speed, ax FROM drive`,
   ),
   table('an empty Parquet file', 'SOURCE_EMPTY', '', 'drive_0.parquet'),
   table('a file name that would leave the folder', 'accepted', csv(), 'drive_..\\..\\etc.csv'),

@@ -242,10 +242,11 @@ describe('a software version that sends another form', () => {
     await controlPlane.kill();
     controlPlane = await bench.start();
     const same = await record('truck-3', '1.1', TWO);
-    expect((await upload(same)).case).toBe('verified');
+    // What was delivered to the dead process comes again later: a manifest may overtake its chunks, and is then answered as missing.
+    await vehicleOf(same).uploadUntilVerified(same);
     expect(await rulesOf(same)).toEqual([]);
     const other = await record('truck-3', '1.1', ALL);
-    expect((await upload(other)).case).toBe('verified');
+    await vehicleOf(other).uploadUntilVerified(other);
     expect(await rulesOf(other)).toEqual(['schema.extended-unversioned']);
     expect((await bench.readLedger()).filter(({ kind }) => kind === 'form.introduced')).toHaveLength(2);
   });

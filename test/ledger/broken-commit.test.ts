@@ -68,7 +68,7 @@ describe('a process that is killed before each message of a commit', () => {
     await writeFile(connectionFile, JSON.stringify({ url: server.nats.url, creds: server.nats.serviceUser.creds }));
     const live = async (name: string, step: number): Promise<string> => {
       const command = ['--import', PRELOAD, SCRIPT, connectionFile, name, String(FACTS)];
-      const env = { ...process.env, NODE_COMPILE_CACHE: join(server.root, 'cache'), [DIE_BEFORE]: String(step) };
+      const env = { ...process.env, [DIE_BEFORE]: String(step) };
       const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'inherit', 'pipe'] });
       const [said] = await Promise.all([text(child.stderr), once(child, 'exit')]);
       return said;

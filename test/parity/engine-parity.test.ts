@@ -5,7 +5,7 @@ import { createStreamingEvaluator } from '@fleetloop/schemas/features';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { randomDefinition } from './random-definition.ts';
-import { allTransforms, longDrive, MOTION, randomDrive, SPEED } from './random-drive.ts';
+import { allTransforms, longDrive, MOTION, randomDrive, sizeOf, SPEED } from './random-drive.ts';
 
 async function parityOf(featureSet: FeatureSet, messages: readonly SignalMessage[]) {
   const evaluator = createStreamingEvaluator(featureSet);
@@ -25,7 +25,8 @@ describe('streaming and SQL', () => {
     });
     await fc.assert(
       fc.asyncProperty(randomDrive, window, fc.integer({ min: 1, max: 5 }), async (messages, shape, samplesMin) => {
-        const { streaming, report } = await parityOf(allTransforms(shape, samplesMin), messages);
+        const featureSet = allTransforms(shape, samplesMin, sizeOf(messages));
+        const { streaming, report } = await parityOf(featureSet, messages);
         windows += streaming.length;
         expect(report.onlyStreaming).toEqual([]);
         expect(report.onlyBatch).toEqual([]);

@@ -24,8 +24,17 @@ export const SPEED: SignalChannel = {
   signals: [{ path: 'Vehicle.Speed', field: 'speed', unit: 'km/h' }],
 };
 
-/** All transforms over two axes, a norm and a slow signal. */
-export function allTransforms(window: FeatureSet['window'], samplesMin: number): FeatureSet {
+/** What the last bits of a value may make of a small difference between two large ones, as a share of the largest. */
+const LAST_BITS = 1e-14;
+
+/** The largest value of a drive. */
+export function sizeOf(messages: readonly SignalMessage[]): number {
+  const sizes = messages.flatMap(({ values }) => Array.from(values, Math.abs)).filter(Number.isFinite);
+  return sizes.reduce((size, value) => Math.max(size, value), 0);
+}
+
+/** All transforms over two axes, a norm and a slow signal, for drives whose values are not above `size`. */
+export function allTransforms(window: FeatureSet['window'], samplesMin: number, size = 0): FeatureSet {
   const inputs = ['x', 'y', 'norm', 'speed'];
   return parseFeatureSet({
     kind: 'feature-set',
@@ -45,7 +54,7 @@ export function allTransforms(window: FeatureSet['window'], samplesMin: number):
     features: inputs.flatMap((input) =>
       TRANSFORMS.map((transform) => ({ name: `${input}_${transform}`, input, transform })),
     ),
-    tolerance: { absolute: 1e-9, relative: 1e-9 },
+    tolerance: { absolute: Math.max(1e-9, size * LAST_BITS), relative: 1e-9 },
     latencyBudgetMs: 10,
   });
 }

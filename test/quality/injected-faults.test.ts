@@ -31,6 +31,9 @@ const SPEED = /^Vehicle\.Speed$/;
 const HEADING = /^Vehicle\.CurrentLocation\.Heading$/;
 const MIDDLE = { from: 0.4, to: 0.6 };
 
+const everySecond = (path: RegExp, factor: number): Fault =>
+  changeValues(path, (value, index) => (index % 2 === 0 ? value : value * factor));
+
 type Case = readonly [name: string, fault: Fault, rule: RegExp];
 
 const IMU_FAULTS: readonly Case[] = [
@@ -43,6 +46,7 @@ const IMU_FAULTS: readonly Case[] = [
     scaled(ACCELERATION, 1 / 9.80665, SECOND_HALF),
     /^imu\.gravity-length$/,
   ],
+  ['acceleration of two sources, in g and m/s²', everySecond(ACCELERATION, 1 / 9.80665), /^value\.unit-change$/],
   ['the sign of vertical acceleration', flipped(VERTICAL), /^imu\.gravity-axis$/],
   ['the sign of vertical acceleration changes half-way', flipped(VERTICAL, SECOND_HALF), /^imu\.gravity-axis$/],
   ['lateral and vertical axis exchanged', swapped(LATERAL, VERTICAL), /^imu\.gravity-axis$/],
@@ -72,6 +76,8 @@ const DRIVE_FAULTS: readonly Case[] = [
   ['speed in m/s taken for km/h', scaled(SPEED, 1 / 3.6), /^motion\.speed-unit$/],
   ['speed in mph taken for km/h', scaled(SPEED, 1 / 1.609344), /^motion\.speed-unit$/],
   ['the unit of speed changes half-way', scaled(SPEED, 3.6, SECOND_HALF), /^motion\.speed-unit$/],
+  ['speed of two sources, in km/h and m/s', everySecond(SPEED, 1 / 3.6), /^value\.unit-change$/],
+  ['altitude goes on in feet', scaled(/CurrentLocation\.Altitude$/, 1 / 0.3048, SECOND_HALF), /^value\.unit-change$/],
   ['the sign of longitudinal acceleration', flipped(LONGITUDINAL), /^motion\.acceleration-sign$/],
   ['the sign of lateral acceleration', flipped(LATERAL), /^motion\.lateral-sign$/],
   ['the sign of yaw rate', flipped(YAW), /^motion\.yaw-sign$/],
@@ -95,6 +101,8 @@ const DRIVE_FAULTS: readonly Case[] = [
 
 const CAR_FAULTS: readonly Case[] = [
   ['acceleration 0.2 s late', shifted(/^\/vss\/Vehicle\.Acceleration$/, -0.2), /^alignment\.lag$/],
+  ['the unit of speed changes half-way', scaled(SPEED, 1 / 3.6, SECOND_HALF), /^value\.unit-change$/],
+  ['speed of two sources, in mph and km/h', everySecond(SPEED, 1.609344), /^value\.unit-change$/],
   ['one wheel in m/s taken for km/h', scaled(/Row1\.Wheel\.Left\.Speed$/, 1 / 3.6), /^motion\.speed-unit$/],
   ['the sign of yaw rate', flipped(YAW), /^motion\.(yaw-sign|lateral-sign|wheel-yaw)$/],
   ['the sign of longitudinal acceleration', flipped(LONGITUDINAL), /^motion\.acceleration-sign$/],

@@ -1,14 +1,15 @@
 /**
  * The workflow code of today over histories that were recorded from real runs: of loop.test.ts, and for long work in parts of
- * test/features/computation.test.ts, test/drift/drift-workflow.test.ts and test/ingest/import-workflow.test.ts. They are recorded
- * again by running these with FLEETLOOP_RECORD_HISTORIES set to the folder `histories` beside this file; that is right only
- * when no workflow of the former code can still run.
+ * test/features/computation.test.ts, test/features/sampled-skew.test.ts, test/drift/drift-workflow.test.ts and
+ * test/ingest/import-workflow.test.ts. They are recorded again by running these with FLEETLOOP_RECORD_HISTORIES set to the folder
+ * `histories` beside this file; that is right only when no workflow of the former code can still run.
  */
-import { replayHistory } from '@fleetloop/control-plane';
+import { openReplay } from '@fleetloop/control-plane';
 import { expect, test } from 'vitest';
 import { readHistories } from './histories.ts';
 
 const histories = await readHistories();
+const replay = await openReplay();
 
 test('histories of every workflow are there', () => {
   expect(histories.map(({ name }) => name)).toEqual([
@@ -18,6 +19,7 @@ test('histories of every workflow are there', () => {
     'evaluate-drift',
     'evaluate-drift-cancelled',
     'evaluate-drift-continued',
+    'evaluate-skew',
     'freeze-dataset',
     'import-runs',
     'import-runs-again',
@@ -32,13 +34,11 @@ test('histories of every workflow are there', () => {
 });
 
 test.each(histories)('$name is decided as it was', async ({ history, workflowId }) => {
-  await replayHistory(history, workflowId);
+  await replay(history, workflowId);
 });
 
 test('a history in which another step comes first is noticed', async () => {
   const recorded = histories.find(({ name }) => name === 'freeze-dataset');
   const text = JSON.stringify(recorded?.history).replaceAll('planDataset', 'dropDataset');
-  await expect(replayHistory(JSON.parse(text), recorded?.workflowId ?? '')).rejects.toThrow(
-    /[Nn]ondeterminism|activity/i,
-  );
+  await expect(replay(JSON.parse(text), recorded?.workflowId ?? '')).rejects.toThrow(/[Nn]ondeterminism|activity/i);
 });

@@ -5,12 +5,16 @@ import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/no
 import { FleetError } from '@fleetloop/schemas';
 import { PROJECTION_VERSION, schemaStatements } from '../projection/tables.ts';
 import type { Row, StoredEntry, UncheckedEntry } from '../ports.ts';
-import { appendEntries } from './duckdb-append.ts';
+import { LiveRows } from './duckdb-append.ts';
 import { digestsOf, type TableDigest } from './duckdb-digest.ts';
 import { loadAll, LOAD_ENTRIES_MAX, loadEntries, loadFolder, type LoadOptions, type Reached } from './duckdb-load.ts';
 
 const MEMORY_LIMIT = '1GB';
-const THREADS = '2';
+/**
+ * Each connection works on the thread that asks. With others beside them, DuckDB lets those that ask spin while they wait, on cores
+ * that everything else needs: a third of what a small recording cost.
+ */
+const THREADS = '1';
 /** Each is tried on every column of a checkpoint, takes as long as writing it, and saves a fifth of the file. */
 const COMPRESSION_NOT_TRIED = 'fsst,dict_fsst,alp,alprd,chimp,patas';
 /** Rows that one query may return; ask for a page where there are more. */
@@ -39,6 +43,7 @@ export class DuckdbFile implements AsyncDisposable {
   readonly path: string;
   readonly #instance: DuckDBInstance;
   readonly #writer: DuckDBConnection;
+  readonly #rows: LiveRows;
   readonly #names: Map<string, string>;
   #applied: number;
   #readers = 0;
@@ -51,6 +56,7 @@ export class DuckdbFile implements AsyncDisposable {
     this.path = path;
     this.#instance = parts.instance;
     this.#writer = parts.writer;
+    this.#rows = new LiveRows(parts.writer);
     this.#names = parts.names;
     this.#applied = parts.applied;
   }
@@ -62,9 +68,10 @@ export class DuckdbFile implements AsyncDisposable {
       instance = await DuckDBInstance.create(path, {
         memory_limit: MEMORY_LIMIT,
         threads: THREADS,
-        disabled_compression_methods: COMPRESSION_NOT_TRIED,
       });
       const writer = await instance.connect();
+      // Given with the options above, it is taken and forgotten.
+      await writer.run(`SET disabled_compression_methods = '${COMPRESSION_NOT_TRIED}'`);
       await closeToOutside(writer, path);
       await createWhenEmpty(writer);
       const [state] = await rowsFrom(writer, 'SELECT projection_version, sequence FROM applied');
@@ -120,7 +127,7 @@ export class DuckdbFile implements AsyncDisposable {
     }
     await this.#transaction(async () => ({
       sequence: last.sequence,
-      names: await appendEntries(this.#writer, entries, (name) => this.#names.get(name)),
+      names: await this.#rows.append(entries, (name) => this.#names.get(name)),
     }));
   }
 
@@ -145,7 +152,7 @@ export class DuckdbFile implements AsyncDisposable {
       });
       onApplied?.();
     };
-    await this.#inOneThread(commit === 'whole' ? WHOLE_LOG_LIMIT : REPLAY_LOG_LIMIT, async () => {
+    await this.#withLogLimit(commit === 'whole' ? WHOLE_LOG_LIMIT : REPLAY_LOG_LIMIT, async () => {
       if (commit === 'whole') await this.#transaction(async () => loadAll(entries, load));
       else await loadEntries(entries, { ...load, take: takeOne });
     });
@@ -175,6 +182,7 @@ export class DuckdbFile implements AsyncDisposable {
   /** Closes after the last query has been answered. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#readers > 0) await this.#unused.promise;
+    this.#rows[Symbol.dispose]();
     this.#writer.closeSync();
     this.#instance.closeSync();
   }
@@ -198,17 +206,13 @@ export class DuckdbFile implements AsyncDisposable {
     }
   }
 
-  /**
-   * Long work runs on the threads of its connections alone: with others beside them, DuckDB lets the first ones spin while
-   * they wait, on cores that making the next batch needs.
-   */
-  async #inOneThread(logLimit: string, work: () => Promise<void>): Promise<void> {
-    await this.#writer.run(`SET threads = 1; SET checkpoint_threshold = '${logLimit}'`);
+  async #withLogLimit(logLimit: string, work: () => Promise<void>): Promise<void> {
+    await this.#writer.run(`SET checkpoint_threshold = '${logLimit}'`);
     try {
       await work();
     } finally {
       // A file whose disk is full takes no setting either; what went wrong is told by the work.
-      await this.#writer.run(`SET threads = ${THREADS}; RESET checkpoint_threshold`).catch(() => undefined);
+      await this.#writer.run('RESET checkpoint_threshold').catch(() => undefined);
     }
   }
 

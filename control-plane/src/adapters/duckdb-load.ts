@@ -58,7 +58,7 @@ export async function loadEntries(entries: AsyncIterable<UncheckedEntry>, option
   const folder = loadFolder(options.path);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
-  const start = { folder, names: options.names };
+  const start = { folder, names: options.names, batches: 0 };
   const loads = new Loads(
     options.isThreaded ? resources.use(new ThreadedRowFiles(start)) : new RowFiles(start),
     options,

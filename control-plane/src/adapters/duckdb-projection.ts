@@ -1,5 +1,6 @@
 /** Why: answers questions from tables that follow the ledger, and can throw them away at any time: the ledger gives them back. */
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FleetError, type FactKind, factVersion } from '@fleetloop/schemas';
 import type { Projection, RebuildReport, Row, StoredEntry, StoredFact, UncheckedLedger } from '../ports.ts';
 import { DuckdbFile, type QueryParameters, type ReplayOptions } from './duckdb-file.ts';
@@ -167,6 +168,8 @@ export class DuckdbProjection implements Projection, AsyncDisposable {
     if (this.#isDraining) return;
     this.#isDraining = true;
     void this.#exclusive(async () => {
+      // Entries that came with this one, as facts that were appended together do, go into one transaction with it.
+      await nextTurn();
       while (this.#pending.length > 0 && !this.#stop.signal.aborted) {
         // A rebuild reads entries itself and may be ahead of what was followed.
         const batch = this.#pending.filter((entry) => entry.sequence > this.#file.applied);

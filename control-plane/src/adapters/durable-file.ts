@@ -1,10 +1,14 @@
 /** Why: a file exists whole or not at all, also after a power cut: write beside it, flush, rename, flush the folder. */
 import { randomUUID } from 'node:crypto';
+import { closeSync, fsync, openSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 
 /** Suffix of files that are being written; whoever finds one at start may remove it. */
 export const ACTIVE_SUFFIX = '.active';
+
+const flush = promisify(fsync);
 
 /** Permissions of a file that everybody may read. */
 const READABLE_MODE = 0o644;
@@ -41,6 +45,14 @@ export async function makeFolderDurably(folder: string): Promise<void> {
 }
 
 export async function syncFolder(folder: string): Promise<void> {
-  await using handle = await open(folder, 'r');
-  await handle.sync();
+  await flushClosing(openSync(folder, 'r'));
+}
+
+/** Only the flush waits on another thread: the rest takes less time than the way there and back. */
+export async function flushClosing(file: number): Promise<void> {
+  try {
+    await flush(file);
+  } finally {
+    closeSync(file);
+  }
 }

@@ -8,16 +8,20 @@ import { pipeline } from 'node:stream/promises';
 import { type Digest, FleetError, parseDigest } from '@fleetloop/schemas';
 import { digestOfBytes } from '@fleetloop/schemas/crypto';
 import type { BlobStore } from '../ports.ts';
-import { makeFolderDurably, moveDurably, syncFolder, ACTIVE_SUFFIX } from './durable-file.ts';
+import { makeFolderDurably, syncFolder, ACTIVE_SUFFIX } from './durable-file.ts';
+import { GroupedFlush } from './grouped-flush.ts';
 
 /** Largest blob that `get` reads into memory, bytes; larger ones are streamed by `open` or read by path. */
 export const BLOB_IN_MEMORY_BYTES_MAX = 256 * 1024 * 1024;
 const INCOMING_FOLDER = 'incoming';
+const ALGORITHM_FOLDER = 'sha256';
 
-/** Blobs in a folder: `sha256/<first two hex digits>/<next two>/<hex>`. */
+/** Blobs in a folder: `sha256/<first two hex digits>/<hex>`, so that few folders are made, and none when there are many blobs. */
 export class FolderBlobs implements BlobStore {
   readonly #folder: string;
   readonly #incoming: string;
+  /** Flushes of the folders that stand, by their path: blobs that come together share them. */
+  readonly #folders = new Map<string, GroupedFlush>();
 
   private constructor(folder: string, incoming: string) {
     this.#folder = folder;
@@ -32,6 +36,7 @@ export class FolderBlobs implements BlobStore {
     const incoming = join(folder, writer === undefined ? INCOMING_FOLDER : `${INCOMING_FOLDER}-${writer}`);
     await rm(incoming, { recursive: true, force: true });
     await makeFolderDurably(incoming);
+    await makeFolderDurably(join(folder, ALGORITHM_FOLDER));
     await syncFolder(folder);
     return new FolderBlobs(folder, incoming);
   }
@@ -113,7 +118,7 @@ export class FolderBlobs implements BlobStore {
   #pathOf(digest: Digest): string {
     // Parsed again because the text becomes a path.
     const hex = parseDigest(digest).slice('sha256:'.length);
-    return join(this.#folder, 'sha256', hex.slice(0, 2), hex.slice(2, 4), hex);
+    return join(this.#folder, ALGORITHM_FOLDER, hex.slice(0, 2), hex);
   }
 
   #incomingPath(): string {
@@ -132,10 +137,16 @@ export class FolderBlobs implements BlobStore {
   /** Renaming over an equal file is harmless: two writers of the same bytes may meet here. */
   async #file(incoming: string, digest: Digest): Promise<void> {
     const path = this.#pathOf(digest);
-    const folder = dirname(path);
-    await makeFolderDurably(dirname(folder));
-    await makeFolderDurably(folder);
-    await moveDurably(incoming, path);
+    const folder = this.#folders.get(dirname(path)) ?? (await this.#makeFolder(dirname(path)));
+    await rename(incoming, path);
+    await folder.run();
+  }
+
+  async #makeFolder(path: string): Promise<GroupedFlush> {
+    await makeFolderDurably(path);
+    const flush = this.#folders.get(path) ?? new GroupedFlush(async () => syncFolder(path));
+    this.#folders.set(path, flush);
+    return flush;
   }
 }
 

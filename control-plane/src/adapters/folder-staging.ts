@@ -1,18 +1,16 @@
 /** Staged chunks as files named by their digest, one folder per vehicle; and files under assembly beside the blobs. */
-import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, fsync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { CHUNK_SIZE_BYTES_MAX, type Digest, FleetError, isDigest } from '@fleetloop/schemas';
 import { digestOfBytes } from '@fleetloop/schemas/crypto';
 import type { Assemblies, Assembly, ChunkStaging, StagedPiece } from '../ingest/ports.ts';
-import { ACTIVE_SUFFIX, makeFolderDurably } from './durable-file.ts';
+import { ACTIVE_SUFFIX, flushClosing, makeFolderDurably, syncFolder } from './durable-file.ts';
 import { GroupedFlush } from './grouped-flush.ts';
 
 /** Files that are looked at or removed at once. */
 const FILES_AT_ONCE = 16;
-const flush = promisify(fsync);
 
 export class FolderStaging implements ChunkStaging {
   readonly #root: string;
@@ -103,13 +101,13 @@ export class FolderStaging implements ChunkStaging {
   }
 
   async remove(vehicleId: string, digests: readonly Digest[]): Promise<void> {
-    await inGroups(digests, async (digest) => rm(this.#pathOf(vehicleId, digest), { force: true }));
+    await inGroups(digests, async (digest) => removeFile(this.#pathOf(vehicleId, digest)));
   }
 
   async #makeFolder(vehicleId: string): Promise<GroupedFlush> {
     const path = join(this.#root, vehicleId);
     await makeFolderDurably(path);
-    const flush = this.#folders.get(vehicleId) ?? new GroupedFlush(async () => flushClosing(openSync(path, 'r')));
+    const flush = this.#folders.get(vehicleId) ?? new GroupedFlush(async () => syncFolder(path));
     this.#folders.set(vehicleId, flush);
     return flush;
   }
@@ -144,47 +142,9 @@ export class FolderAssemblies implements Assemblies {
     return new FolderAssemblies(root);
   }
 
-  async open(): Promise<Assembly> {
+  begin(): Assembly {
     const path = join(this.#root, `${randomUUID()}${ACTIVE_SUFFIX}`);
-    return new FileAssembly(path, await open(path, 'wx'));
-  }
-}
-
-class FileAssembly implements Assembly {
-  readonly path: string;
-  readonly #file: FileHandle;
-  readonly #hash = createHash('sha256');
-  #sizeBytes = 0;
-  #isOpen = true;
-
-  constructor(path: string, file: FileHandle) {
-    this.path = path;
-    this.#file = file;
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    // The write runs on another thread while this one hashes.
-    const writing = this.#file.appendFile(bytes);
-    this.#hash.update(bytes);
-    this.#sizeBytes += bytes.length;
-    await writing;
-  }
-
-  async finish(): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
-    await this.#file.sync();
-    await this.#close();
-    return { digest: `sha256:${this.#hash.digest('hex')}` as Digest, sizeBytes: this.#sizeBytes };
-  }
-
-  async discard(): Promise<void> {
-    await this.#close();
-    await rm(this.path, { force: true });
-  }
-
-  async #close(): Promise<void> {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    await this.#file.close();
+    return { path, discard: async () => removeFile(path) };
   }
 }
 
@@ -200,12 +160,11 @@ function openWritten(path: string, bytes: Uint8Array): number {
   }
 }
 
-async function flushClosing(file: number): Promise<void> {
-  try {
-    await flush(file);
-  } finally {
-    closeSync(file);
-  }
+/** As `rm` with `force`, which looks first what stands there. */
+async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+  });
 }
 
 /** False for a file that is gone meanwhile. */

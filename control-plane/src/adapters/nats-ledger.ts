@@ -13,6 +13,7 @@ import type { ReadRange, StoredEntry, UncheckedEntry, UncheckedLedger } from '..
 import { followMessages, readMessages } from './nats-ledger-reader.ts';
 import { openLedgerStream } from './nats-ledger-stream.ts';
 import { BATCH_COMMIT, BATCH_ID, BATCH_SEQUENCE, tornPrefixOf } from './torn-batch.ts';
+import { type UnsettledBatch, UnsettledBatches } from './unsettled-batches.ts';
 
 /** The server takes at most 1,000 messages in one atomic batch. */
 export const APPEND_FACTS_MAX = 1_000;
@@ -37,6 +38,11 @@ export class NatsLedger implements UncheckedLedger {
   readonly #now: () => Date;
   /** Atomic batches go one after the other: the server holds few of them open at a time. */
   #lastBatch: Promise<unknown> = Promise.resolve();
+  readonly #unsettled = new UnsettledBatches({
+    complete: async (batch) => this.#inTurn(async () => this.#complete(batch)),
+    size: async () => this.size(),
+    isOver: () => this.#connection.isClosed(),
+  });
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, now: () => Date) {
     this.#connection = connection;
@@ -82,30 +88,35 @@ export class NatsLedger implements UncheckedLedger {
         `an append takes ${APPEND_BYTES_MAX} bytes, not ${sizeBytes}: append in parts, or store bulk as blobs and name their digests`,
       );
     const expect = expectations(entries, options.expect ?? {});
-    if (entries.length > 1) return { sequences: await this.#appendBatch(entries, expect) };
-    return { sequences: [await this.#publish(entries, expect)] };
+    if (entries.length === 1) return { sequences: [await this.#publish(entries, expect)] };
+    return { sequences: await this.#inTurn(async () => this.#appendBatch({ entries, expect })) };
   }
 
   /** A repeated append that finds the beginning of a former attempt, and only that, adds the rest. */
-  async #appendBatch(
-    entries: readonly EncodedEntry[],
-    expect: readonly (number | undefined)[],
-  ): Promise<readonly number[]> {
+  async #appendBatch({ entries, expect }: UnsettledBatch): Promise<readonly number[]> {
     try {
-      return consecutive(await this.#publishInTurn(entries, expect), entries.length);
+      return consecutive(await this.#publish(entries, expect), entries.length);
     } catch (error) {
-      if (!(error instanceof FleetError) || error.code !== 'LEDGER_CONFLICT') throw error;
-      const standing = await ask(async () => tornPrefixOf(this.#manager, entries));
-      if (standing === undefined) throw error;
-      const rest = entries.slice(standing.length);
-      const told = new Set(entries.slice(0, standing.length).map(({ subject }) => subject));
-      const last = await this.#publishInTurn(
-        rest,
-        // Of a subject that stands already, the expectation was about the entry that stands.
-        rest.map(({ subject }, index) => (told.has(subject) ? undefined : expect[standing.length + index])),
-      );
-      return [...standing, ...consecutive(last, rest.length)];
+      const code = FleetError.from(error).code;
+      if (code === 'LEDGER_UNAVAILABLE') this.#unsettled.add({ entries, expect });
+      const sequences = code === 'LEDGER_CONFLICT' ? await this.#complete({ entries, expect }) : undefined;
+      if (sequences === undefined) throw error;
+      return sequences;
     }
+  }
+
+  /** Adds what is lacking of an append of which the server has kept the beginning only; undefined where it did not. */
+  async #complete({ entries, expect }: UnsettledBatch): Promise<readonly number[] | undefined> {
+    const standing = await ask(async () => tornPrefixOf(this.#manager, entries));
+    if (standing === undefined) return undefined;
+    const rest = entries.slice(standing.length);
+    const told = new Set(entries.slice(0, standing.length).map(({ subject }) => subject));
+    const last = await this.#publish(
+      rest,
+      // Of a subject that stands already, the expectation was about the entry that stands.
+      rest.map(({ subject }, index) => (told.has(subject) ? undefined : expect[standing.length + index])),
+    );
+    return [...standing, ...consecutive(last, rest.length)];
   }
 
   async lastSequenceOf(subject: string): Promise<number> {
@@ -138,11 +149,8 @@ export class NatsLedger implements UncheckedLedger {
     for await (const message of followMessages(this.#manager.jetstream(), options)) yield checkedEntry(message);
   }
 
-  async #publishInTurn(entries: readonly EncodedEntry[], expect: readonly (number | undefined)[]): Promise<number> {
-    const turn = this.#lastBatch.then(
-      () => this.#publish(entries, expect),
-      () => this.#publish(entries, expect),
-    );
+  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#lastBatch.then(work, work);
     this.#lastBatch = turn.catch(() => undefined);
     return turn;
   }

@@ -1,6 +1,6 @@
 /** The thread behind `ThreadedAssembler`. It has nothing else to do, so its file access is synchronous: that costs least. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { CHUNK_SIZE_BYTES_MAX, type Digest, type ErrorCode, FleetError } from '@fleetloop/schemas';
 import { assembleRecording, type RecordingFile } from '../ingest/assemble.ts';
@@ -18,7 +18,7 @@ export type AssemblyOrder =
       readonly id: number;
       /** Where its chunks stand, in order. */
       readonly pieces: readonly StagedPiece[];
-      /** The empty file that the recording is written to. */
+      /** The file that the recording is written to. */
       readonly path: string;
     }
   | {
@@ -100,6 +100,11 @@ async function* stagedBytes(pieces: readonly StagedPiece[]): AsyncGenerator<Uint
 
 /** What a former attempt has left, read once more, and then what comes now. */
 async function* keptAndFed(path: string, keptBytes: number, fed: FedPieces): AsyncGenerator<Uint8Array> {
+  if (keptBytes > 0) yield* keptBytesOf(path, keptBytes);
+  yield* fed;
+}
+
+async function* keptBytesOf(path: string, keptBytes: number): AsyncGenerator<Uint8Array> {
   const file = openSync(path, 'r');
   try {
     for (let offset = 0; offset < keptBytes; ) {
@@ -111,7 +116,6 @@ async function* keptAndFed(path: string, keptBytes: number, fed: FedPieces): Asy
   } finally {
     closeSync(file);
   }
-  yield* fed;
 }
 
 function readInto(buffer: Uint8Array, file: number, offset: number): Uint8Array {
@@ -131,8 +135,8 @@ class SyncRecordingFile implements RecordingFile, Disposable {
   #sizeBytes = 0;
 
   constructor(path: string, keptBytes: number) {
-    this.#file = openSync(path, 'r+');
-    ftruncateSync(this.#file, keptBytes);
+    this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT);
+    if (fstatSync(this.#file).size > keptBytes) ftruncateSync(this.#file, keptBytes);
     this.#keptBytes = keptBytes;
   }
 

@@ -12,6 +12,8 @@ export type RowFilesStart = {
   readonly folder: string;
   /** What all entries before the first batch have named. */
   readonly names: ReadonlyMap<string, string>;
+  /** Batches that somebody else has made before. */
+  readonly batches: number;
 };
 
 /** The files of one batch, which stand until the one after the next is made. */
@@ -32,11 +34,17 @@ export interface RowFileMaker {
 export class RowFiles implements RowFileMaker {
   readonly #folder: string;
   readonly #texts: BatchTexts;
-  #batches = 0;
+  #batches: number;
 
-  constructor({ folder, names }: RowFilesStart) {
+  constructor({ folder, names, batches }: RowFilesStart) {
     this.#folder = folder;
+    this.#batches = batches;
     this.#texts = new BatchTexts(names);
+  }
+
+  /** With what somebody else goes on, once all that was asked for is made. */
+  get next(): RowFilesStart {
+    return { folder: this.#folder, names: this.#texts.names, batches: this.#batches };
   }
 
   async make(raw: RawBatch): Promise<FileBatch> {

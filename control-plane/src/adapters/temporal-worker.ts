@@ -84,12 +84,17 @@ function allActivities(context: ControlPlane, options: TrainingOptions): object 
   };
 }
 
+/** Runs workflow code over the recorded history of a workflow. */
+export type Replay = (history: unknown, workflowId: string) => Promise<void>;
+
 /**
- * Runs the workflow code of today over a recorded history.
- * @throws DeterminismViolationError of Temporal when the code would have decided otherwise
+ * Bundles the workflow code of today to run it over recorded histories.
+ * @returns what rejects with a DeterminismViolationError of Temporal when this code would have decided otherwise
  */
-export async function replayHistory(history: unknown, workflowId: string): Promise<void> {
-  await Worker.runReplayHistory({ workflowsPath: WORKFLOWS, replayName: workflowId }, history, workflowId);
+export async function openReplay(): Promise<Replay> {
+  const workflowBundle = await bundleWorkflowCode({ workflowsPath: WORKFLOWS });
+  return async (history, workflowId) =>
+    Worker.runReplayHistory({ workflowBundle, replayName: workflowId }, history, workflowId);
 }
 
 /** The bundled workflow code, from the cache where neither the workflows, the schemas nor Temporal have changed. */

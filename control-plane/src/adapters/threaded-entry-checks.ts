@@ -1,6 +1,5 @@
 /**
- * Why: holding an entry against its schema costs several times what hashing it does, and needs nothing of its
- * neighbours. Batches of entries go to a thread for each other core while this one reads, hashes and builds the tree, and
+ * Why: holding an entry against its schema costs more than hashing it does, and needs nothing of its neighbours. Batches of entries go to a thread for each other core while this one reads, hashes and builds the tree, and
  * checks a batch itself whenever they all have enough before them.
  */
 import { availableParallelism } from 'node:os';
@@ -22,7 +21,7 @@ const BATCH_ENTRIES_MAX = 4_096;
 /** Batches that one thread has before it. */
 const BATCHES_AHEAD = 2;
 /** Fewer entries are checked sooner than a thread is started. */
-const LOCAL_ENTRIES_MAX = 5_000;
+const LOCAL_ENTRIES_MAX = 20_000;
 
 /** Starts its threads only for a ledger that is worth it; disposing ends them. */
 export class ThreadedEntryChecks implements EntryChecks, AsyncDisposable {

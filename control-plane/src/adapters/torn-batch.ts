@@ -1,6 +1,6 @@
 /**
  * Why: a nats-server whose disk runs full in the middle of an atomic batch may keep the first messages of it and lose the others
- * when it is started again before there is room. Nobody can remove those entries, but whoever repeats the append can add the rest:
+ * when it is started again before there is room. Nobody can remove those entries, but whoever knows the append can add the rest:
  * what was meant to stand or fall together then stands.
  */
 import { canonicalJson, type JsonValue, STREAMS } from '@fleetloop/schemas';
@@ -13,17 +13,20 @@ export const BATCH_COMMIT = 'Nats-Batch-Commit';
 
 /**
  * Sequences of the first entries of this append where a former attempt has left just these, and never committed them.
- * Undefined where the append was committed, or something else stands in its place.
+ * Undefined where the append stands whole, or something else stands in its place.
  */
 export async function tornPrefixOf(
   manager: JetStreamManager,
   entries: readonly EncodedEntry[],
 ): Promise<readonly number[] | undefined> {
   const [first] = entries;
-  if (first === undefined || entries.length === 1) return undefined;
-  const start = await manager.direct.getMessage(STREAMS.ledger, { last_by_subj: `ledger.${first.subject}` });
+  const last = entries.at(-1);
+  if (first === undefined || last === undefined || entries.length === 1) return undefined;
+  const start = await lastOf(manager, first);
   const batch = start?.header.get(BATCH_ID) ?? '';
   if (start === null || batch === '' || start.header.get(BATCH_SEQUENCE) !== '1') return undefined;
+  const end = await lastOf(manager, last);
+  if (end !== null && isSameFact(last, end)) return undefined;
   const sequences: number[] = [];
   for (let message: StoredMsg | null = start; message !== null && message.header.get(BATCH_ID) === batch; ) {
     const entry = entries[sequences.length];
@@ -33,6 +36,10 @@ export async function tornPrefixOf(
     message = await messageAfter(manager, message.seq);
   }
   return sequences;
+}
+
+async function lastOf(manager: JetStreamManager, { subject }: EncodedEntry): Promise<StoredMsg | null> {
+  return manager.direct.getMessage(STREAMS.ledger, { last_by_subj: `ledger.${subject}` });
 }
 
 /** A commit that is being stored at this moment holds the stream: when the stream has told of itself, it is done. */

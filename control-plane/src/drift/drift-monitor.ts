@@ -29,6 +29,9 @@ const THRESHOLDS: Readonly<Record<TestName, number>> = {
   new_categories: 0.01,
 };
 
+const NUMERIC_TESTS = ['psi', 'kolmogorov_smirnov', 'jensen_shannon', 'wasserstein', 'missing_rate'] as const;
+const CATEGORY_TESTS = ['psi', 'jensen_shannon', 'missing_rate', 'new_categories'] as const;
+
 const name = z.string().min(1).max(128);
 const common = {
   name,
@@ -52,11 +55,24 @@ const MonitoredNumeric = z
           .int()
           .min(2)
           .max(EDGES_MAX - 1),
-        z.array(z.number()).min(2).max(EDGES_MAX),
+        z
+          .array(z.number())
+          .min(2)
+          .max(EDGES_MAX)
+          .refine((edges) => edges.every((edge, index) => index === 0 || edge > (edges[index - 1] as number)), {
+            error: 'the edges of bins must rise',
+          })
+          .refine((edges) => Number.isFinite((edges.at(-1) as number) - (edges[0] as number)), {
+            error: 'the edges of bins are further apart than a number can hold',
+          }),
       ])
       .default(32),
     /** Values outside are wrong, whatever the reference says. */
-    range: z.strictObject({ min: z.number(), max: z.number() }).nullable().default(null),
+    range: z
+      .strictObject({ min: z.number(), max: z.number() })
+      .refine(({ min, max }) => min <= max, { error: 'min is above max' })
+      .nullable()
+      .default(null),
   })
   .transform(({ column, ...feature }) => ({ ...feature, column: column ?? feature.name }));
 
@@ -105,6 +121,12 @@ export const DriftMonitor = z
       .prefault({}),
   })
   .superRefine((monitor, context) => {
+    for (const feature of monitor.features)
+      for (const test of feature.tests ?? [])
+        if (!fittingTests(feature).includes(test))
+          context.addIssue(
+            `${test} does not fit ${feature.name}: ${feature.kind === 'numeric' && test === 'out_of_range' ? 'it has no range' : `it is ${feature.kind}`}`,
+          );
     const names = monitor.features.map((feature) => feature.name);
     if (new Set(names).size < names.length) context.addIssue('a feature occurs twice');
     const keys = new Set(monitor.keys.map((key) => key.name));
@@ -114,6 +136,14 @@ export const DriftMonitor = z
   .transform((monitor) => ({ ...monitor, thresholds: { ...THRESHOLDS, ...monitor.thresholds } }));
 export type DriftMonitor = Readonly<z.infer<typeof DriftMonitor>>;
 export type MonitoredFeature = DriftMonitor['features'][number];
+
+/** The tests that fit a feature: out of range only where a range is declared. */
+export function fittingTests(
+  feature: { readonly kind: 'category' } | { readonly kind: 'numeric'; readonly range: object | null },
+): readonly TestName[] {
+  if (feature.kind === 'category') return CATEGORY_TESTS;
+  return feature.range === null ? NUMERIC_TESTS : [...NUMERIC_TESTS, 'out_of_range'];
+}
 
 /** @throws FleetError DRIFT_MONITOR_INVALID naming each field that is wrong */
 export function parseDriftMonitor(document: unknown): DriftMonitor {

@@ -157,6 +157,11 @@ describe('parseDriftMonitor', () => {
       },
     ],
     ['one bin', { features: [{ kind: 'numeric', name: 'a', bins: 1 }] }],
+    ['edges that do not rise', { features: [{ kind: 'numeric', name: 'a', bins: [0, 1, 1] }] }],
+    ['edges further apart than a number', { features: [{ kind: 'numeric', name: 'a', bins: [-1e308, 1e308] }] }],
+    ['a range without a value', { features: [{ kind: 'numeric', name: 'a', range: { min: 2, max: 1 } }] }],
+    ['a test that does not fit', { features: [{ kind: 'category', name: 'a', tests: ['wasserstein'] }] }],
+    ['a range test without a range', { features: [{ kind: 'numeric', name: 'a', tests: ['psi', 'out_of_range'] }] }],
   ])('refuses %s', (_, change) => {
     expect(() => monitor(change)).toThrow(expect.objectContaining({ code: 'DRIFT_MONITOR_INVALID' }));
   });

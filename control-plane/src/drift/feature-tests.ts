@@ -1,6 +1,6 @@
 /** Why: each test looks at another part of a feature's counters; this takes them out of the sketch and measures size and chance. */
 import { jensenShannon, kolmogorovSmirnov, populationStability, wasserstein } from './distances.ts';
-import type { MonitoredFeature, TestName } from './drift-monitor.ts';
+import { fittingTests, type MonitoredFeature, type TestName } from './drift-monitor.ts';
 import {
   binCount,
   cellAt,
@@ -23,16 +23,9 @@ import {
 import { SESSION_GROUPS, type NumericFeature, type SketchFeature } from './sketch-definition.ts';
 import type { SketchUnit, TableSketch } from './table-sketch.ts';
 
-const NUMERIC_TESTS = ['psi', 'kolmogorov_smirnov', 'jensen_shannon', 'wasserstein', 'missing_rate'] as const;
-const CATEGORY_TESTS = ['psi', 'jensen_shannon', 'missing_rate', 'new_categories'] as const;
-
-/** The tests of a feature: those it names, or all that fit its kind; out of range only where a range is declared. */
+/** The tests of a feature: those it names, or all that fit it. */
 export function applicableTests(feature: MonitoredFeature): readonly TestName[] {
-  const fitting: readonly TestName[] =
-    feature.kind === 'category'
-      ? CATEGORY_TESTS
-      : [...NUMERIC_TESTS, ...(feature.range === null ? [] : ['out_of_range' as const])];
-  return fitting.filter((test) => feature.tests?.includes(test) ?? true);
+  return fittingTests(feature).filter((test) => feature.tests?.includes(test) ?? true);
 }
 
 /** What one side counted of one feature. */

@@ -8,7 +8,7 @@ import { STEPS_PER_SPAN_EXPONENT } from './numeric-cells.ts';
 import type { ReferenceSample } from './reference-sample.ts';
 import { CATEGORIES_MAX, type SketchDefinition, type SketchFeature } from './sketch-definition.ts';
 
-/** @throws FleetError DRIFT_INPUT when the reference has no value of a feature, or more categories than are allowed */
+/** @throws FleetError DRIFT_INPUT when the reference has no value of a feature, values too far apart, or more categories than are allowed */
 export function fitDefinition(monitor: DriftMonitor, sample: ReferenceSample): SketchDefinition {
   return {
     kind: 'sketch-definition',
@@ -36,6 +36,12 @@ function fitFeature(feature: MonitoredFeature, sample: ReferenceSample): SketchF
     : quantileEdges(values.toSorted(), feature.bins, feature.name);
   const first = edges[0] as number;
   const span = (edges.at(-1) as number) - first;
+  if (span === Infinity) {
+    throw new FleetError(
+      'DRIFT_INPUT',
+      `the values of ${feature.name} span more than a number can hold: name its bins`,
+    );
+  }
   return {
     kind: 'numeric',
     name: feature.name,

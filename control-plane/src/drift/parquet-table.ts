@@ -2,8 +2,9 @@
  * Why: what is watched lies in Parquet files of other people: this checks that the columns are there and of a usable type, and
  * says them in SQL, so that the rest sees doubles and text only.
  */
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
 import { FleetError } from '@fleetloop/schemas';
+import { floorDivide } from '../features/sql-text.ts';
 import { quoteName, quoteText } from '../training/parquet.ts';
 import { CATEGORY_SEPARATOR, type CategoryFeature, type SketchKey } from './sketch-definition.ts';
 
@@ -23,17 +24,20 @@ export class ParquetTable implements AsyncDisposable {
   readonly #instance: DuckDBInstance;
   readonly #types: ReadonlyMap<string, string>;
   readonly #paths: readonly string[];
+  readonly #signal: AbortSignal;
 
   private constructor(parts: {
     readonly connection: DuckDBConnection;
     readonly instance: DuckDBInstance;
     readonly types: ReadonlyMap<string, string>;
     readonly paths: readonly string[];
+    readonly signal: AbortSignal;
   }) {
     this.connection = parts.connection;
     this.#instance = parts.instance;
     this.#types = parts.types;
     this.#paths = parts.paths;
+    this.#signal = parts.signal;
     this.source = sourceOf(parts.paths);
   }
 
@@ -46,11 +50,33 @@ export class ParquetTable implements AsyncDisposable {
       const connection = await instance.connect();
       signal.addEventListener('abort', () => connection.interrupt(), { once: true });
       const types = await columnTypes(connection, paths);
-      return new ParquetTable({ connection, instance, types, paths });
+      return new ParquetTable({ connection, instance, types, paths, signal });
     } catch (error) {
       instance.closeSync();
       throw error;
     }
+  }
+
+  /**
+   * Hands each chunk of the answer to `work`, so that no row becomes an object and none are held. Files are read only now: one may break
+   * off, or have other columns than the first.
+   * @throws FleetError DRIFT_INPUT; the reason of the signal when it aborts
+   */
+  async eachChunk(query: string, work: (chunk: DuckDBDataChunk) => void): Promise<void> {
+    const next = await this.#read(async () => {
+      const result = await this.connection.stream(query);
+      return async () => result.fetchChunk();
+    });
+    for (let chunk = await this.#read(next); chunk !== null && chunk.rowCount > 0; chunk = await this.#read(next))
+      work(chunk);
+  }
+
+  async #read<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    this.#signal.throwIfAborted();
+    return read().catch((cause: unknown) => {
+      this.#signal.throwIfAborted();
+      throw unreadable(this.#name(), cause);
+    });
   }
 
   /** A column as DOUBLE: NaN stands for missing, infinity for anything that is no finite number. @throws FleetError DRIFT_INPUT */
@@ -80,7 +106,8 @@ export class ParquetTable implements AsyncDisposable {
     if (key.as === 'text') return `COALESCE(${this.text(key.column)}, '')`;
     const localNs = `(${this.#nanoseconds(key.column)} + ${Math.round(key.utcOffsetHours * NS_PER_HOUR)})`;
     if (key.as === 'month') return `COALESCE(strftime(make_timestamp_ns(${localNs}), '%m'), '')`;
-    const hour = `(((${localNs} // ${NS_PER_HOUR}) % ${HOURS_PER_DAY} + ${HOURS_PER_DAY}) % ${HOURS_PER_DAY})`;
+    const hours = floorDivide(localNs, BigInt(NS_PER_HOUR));
+    const hour = `((${hours} % ${HOURS_PER_DAY} + ${HOURS_PER_DAY}) % ${HOURS_PER_DAY})`;
     const from = `(${hour} // ${key.hoursPerClass} * ${key.hoursPerClass})`;
     return `COALESCE(printf('%02d-%02d', ${from}, ${from} + ${key.hoursPerClass}), '')`;
   }
@@ -128,7 +155,11 @@ async function columnTypes(
     const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${sourceOf(paths)}`);
     return new Map(described.getRowsJS().map(([name, type]) => [name as string, type as string]));
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    throw new FleetError('DRIFT_INPUT', `${paths[0]} cannot be read as Parquet: ${why}`, { cause });
+    throw unreadable(paths[0] ?? '', cause);
   }
+}
+
+function unreadable(name: string, cause: unknown): FleetError {
+  const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+  return new FleetError('DRIFT_INPUT', `${name} cannot be read as Parquet: ${why}`, { cause });
 }

@@ -1,6 +1,6 @@
 /** Why: what a fit needs of a reference is read from its Parquet files: an even sample of the numbers, and every category. */
 import type { DriftMonitor } from './drift-monitor.ts';
-import { doublesOf, eachChunk } from './parquet-chunks.ts';
+import { doublesOf } from './parquet-chunks.ts';
 import { ParquetTable } from './parquet-table.ts';
 import { joined, type ReferenceSample } from './reference-sample.ts';
 import { CATEGORIES_MAX, type CategoryFeature } from './sketch-definition.ts';
@@ -42,8 +42,7 @@ export async function sampleReference(
   if (numeric.length > 0) {
     const columns = numeric.map((feature) => (feature.kind === 'numeric' ? table.double(feature.column) : 'NULL'));
     const chosen = samplePredicate(rowsInAll ?? (await rowsOf(table)), numeric.length);
-    const result = await table.connection.stream(`SELECT ${columns.join(', ')} FROM ${table.source} WHERE ${chosen}`);
-    await eachChunk(result, signal, (chunk) =>
+    await table.eachChunk(`SELECT ${columns.join(', ')} FROM ${table.source} WHERE ${chosen}`, (chunk) =>
       numeric.forEach(({ name }, index) => values.get(name)?.push(doublesOf(chunk, index).filter(Number.isFinite))),
     );
   }
@@ -56,9 +55,10 @@ export async function sampleReference(
   return { numeric: new Map([...values].map(([name, parts]) => [name, joined(parts)])), categories };
 }
 
-async function rowsOf({ connection, source }: ParquetTable): Promise<number> {
-  const [row] = (await connection.runAndReadAll(`SELECT count(*) AS rows FROM ${source}`)).getRowObjectsJS();
-  return Number(row?.['rows']);
+async function rowsOf(table: ParquetTable): Promise<number> {
+  let rows = 0;
+  await table.eachChunk(`SELECT count(*) FROM ${table.source}`, (chunk) => (rows = Number(chunk.getRows()[0]?.[0])));
+  return rows;
 }
 
 /** By the number of the row in its own file: other files change nothing in what is chosen of this one. */
@@ -72,8 +72,8 @@ async function distinctValues(
   table: ParquetTable,
   feature: Pick<CategoryFeature, 'columns'>,
 ): Promise<readonly string[]> {
-  const result = await table.connection.runAndReadAll(
-    `SELECT DISTINCT ${table.category(feature)} AS value FROM ${table.source} WHERE value IS NOT NULL LIMIT ${CATEGORIES_MAX + 1}`,
-  );
-  return result.getRowsJS().map(([value]) => value as string);
+  const query = `SELECT DISTINCT ${table.category(feature)} AS value FROM ${table.source} WHERE value IS NOT NULL LIMIT ${CATEGORIES_MAX + 1}`;
+  const values: string[] = [];
+  await table.eachChunk(query, (chunk) => values.push(...chunk.getRows().map(([value]) => value as string)));
+  return values;
 }

@@ -87,10 +87,27 @@ export function twoSides(reference: GroupedCounts, current: GroupedCounts, isClu
 }
 
 /** The rows of independent ones that a difference of two samples is worth, as 1 / (1/n + 1/m). */
-export function effectiveSize({ reference, current, designEffect, degrees }: TwoSides): number {
-  // The design effect is an estimate; its inverse is taken as that of an F variable on average.
-  const uncertainty = degrees > 2 && degrees < Infinity ? degrees / (degrees - 2) : 1;
-  return 1 / (1 / totalOf(reference) + 1 / totalOf(current)) / (designEffect * uncertainty);
+export function effectiveSize(sides: TwoSides): number {
+  const { reference, current, designEffect } = sides;
+  return 1 / (1 / totalOf(reference) + 1 / totalOf(current)) / (designEffect * uncertaintyOf(sides));
+}
+
+/** The variance between groups is an estimate; its inverse is taken as that of an F variable on average. */
+export function uncertaintyOf({ degrees }: Pick<TwoSides, 'degrees'>): number {
+  return degrees > 2 && degrees < Infinity ? degrees / (degrees - 2) : 1;
+}
+
+/** Of the cumulative shares at the edges between bins. */
+export function cumulativeCovariance(covariance: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  const columns = covariance.map(() => 0);
+  return covariance.slice(0, -1).map((row) => {
+    let sum = 0;
+    return row.slice(0, -1).map((value, column) => {
+      columns[column] = (columns[column] as number) + value;
+      sum += columns[column] as number;
+      return sum;
+    });
+  });
 }
 
 function add(
@@ -102,12 +119,5 @@ function add(
 
 /** Sum over all edges of the variance of the cumulative share. */
 function cumulativeVariance(covariance: readonly (readonly number[])[]): number {
-  let sum = 0;
-  let upTo = 0;
-  for (let edge = 0; edge + 1 < covariance.length; edge += 1) {
-    for (let bin = 0; bin < edge; bin += 1) upTo += 2 * (covariance[edge]?.[bin] as number);
-    upTo += covariance[edge]?.[edge] as number;
-    sum += upTo;
-  }
-  return sum;
+  return cumulativeCovariance(covariance).reduce((sum, row, edge) => sum + (row[edge] as number), 0);
 }

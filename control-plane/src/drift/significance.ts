@@ -1,6 +1,6 @@
 /** Whether a difference could be chance: the p-value of each test, corrected for rows that are no independent witnesses. */
 import { kolmogorovSmirnov, shares, wasserstein } from './distances.ts';
-import { effectiveSize, type TwoSides, totalOf } from './session-variance.ts';
+import { cumulativeCovariance, effectiveSize, type TwoSides, totalOf, uncertaintyOf } from './session-variance.ts';
 import { chiSquaredSurvival, fSurvival, gammaSurvival, kolmogorovSurvival, logGamma } from './special-functions.ts';
 
 /** Whether both sides have the same shares of the bins: chi-squared of homogeneity with the Rao-Scott correction of second order. */
@@ -30,40 +30,37 @@ export function kolmogorovPValue(sides: TwoSides): number {
 }
 
 /**
- * Under no difference the area between the two cumulative distributions is the integral of |B(F(x))| / √n of a Brownian bridge B.
- * Its mean and variance are known in closed form; a gamma distribution with both stands for it.
+ * Under no difference the cumulative differences at the edges are normal with the covariances of the sides; for independent rows that is
+ * a Brownian bridge, while sessions that differ move many edges at once. Mean and variance of the area between the two follow in closed
+ * form; a gamma distribution with both stands for it.
  */
 export function wassersteinPValue(sides: TwoSides, edges: readonly number[]): number {
   const distance = wasserstein(sides.reference, sides.current, edges);
   if (distance === 0) return 1;
-  const both = shares(sides.reference.map((count, bin) => count + (sides.current[bin] as number)));
-  const points: { readonly share: number; readonly width: number; readonly deviation: number }[] = [];
-  let share = 0;
-  for (let bin = 0; bin + 1 < both.length; bin += 1) {
-    share += both[bin] as number;
-    const width = ((edges[bin + 2] as number) - (edges[bin] as number)) / 2;
-    if (share > 0 && share < 1 && width > 0) points.push({ share, width, deviation: Math.sqrt(share * (1 - share)) });
-  }
+  const covariance = cumulativeCovariance(sides.covariance);
+  const widths = covariance.map((_, edge) => (edges[edge + 2] as number) / 2 - (edges[edge] as number) / 2);
+  // In units of the widest bin: the square of a width need not be a number.
+  const unit = Math.max(...widths);
+  const points = covariance.flatMap((row, edge) => {
+    const width = (widths[edge] as number) / unit;
+    const deviation = Math.sqrt(Math.max(0, row[edge] as number));
+    return width > 0 && deviation > 0 ? [{ edge, width, deviation }] : [];
+  });
   if (points.length === 0) return 1;
   const mean = Math.sqrt(2 / Math.PI) * points.reduce((sum, { width, deviation }) => sum + width * deviation, 0);
-  const variance = points.reduce(
-    (sum, left) =>
-      sum + points.reduce((row, right) => row + left.width * right.width * absoluteCovariance(left, right), 0),
-    0,
-  );
-  const scaled = distance * Math.sqrt(effectiveSize(sides));
+  const together = (left: (typeof points)[number], right: (typeof points)[number]): number => {
+    const deviations = left.deviation * right.deviation;
+    const rho = (covariance[left.edge]?.[right.edge] as number) / deviations;
+    return left.width * right.width * deviations * absoluteCovariance(Math.max(-1, Math.min(1, rho)));
+  };
+  const variance = points.reduce((sum, left) => sum + points.reduce((row, right) => row + together(left, right), 0), 0);
+  const scaled = distance / unit / Math.sqrt(uncertaintyOf(sides));
   return gammaSurvival((mean * mean) / variance, (scaled * mean) / variance);
 }
 
-type BridgePoint = { readonly share: number; readonly deviation: number };
-
-/** Cov(|X|, |Y|) of two normal variables with the covariance of a Brownian bridge at two shares. */
-function absoluteCovariance(left: BridgePoint, right: BridgePoint): number {
-  const covariance = Math.min(left.share, right.share) - left.share * right.share;
-  const deviations = left.deviation * right.deviation;
-  const rho = Math.min(1, covariance / deviations);
-  return (2 / Math.PI) * deviations * (rho * Math.asin(rho) + Math.sqrt(1 - rho * rho) - 1);
-}
+/** Cov(|X|, |Y|) of two standard normal variables with correlation rho. */
+const absoluteCovariance = (rho: number): number =>
+  (2 / Math.PI) * (rho * Math.asin(rho) + Math.sqrt(1 - rho * rho) - 1);
 
 export type Rate = { readonly hits: number; readonly rows: number };
 

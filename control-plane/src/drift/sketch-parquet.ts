@@ -5,7 +5,7 @@
 import { FleetError } from '@fleetloop/schemas';
 import { quoteName } from '../training/parquet.ts';
 import { compileNumeric, type RowOrder } from './numeric-cells.ts';
-import { doublesOf, eachChunk, integersOf } from './parquet-chunks.ts';
+import { doublesOf, integersOf } from './parquet-chunks.ts';
 import { ParquetTable } from './parquet-table.ts';
 import { type CategoryFeature, groupOfSession, type SketchDefinition } from './sketch-definition.ts';
 import { type CategoryCounts, leastNames, type SketchUnit, TableSketch } from './table-sketch.ts';
@@ -25,12 +25,12 @@ export async function sketchParquet(
 ): Promise<TableSketch> {
   await using table = await ParquetTable.open(paths, signal);
   const sketch = new TableSketch(definition);
-  const units = await assignUnits(table, sketch, signal);
-  await countNumeric(table, { sketch, units }, signal);
+  const units = await assignUnits(table, sketch);
+  await countNumeric(table, { sketch, units });
   let index = 0;
   for (const feature of definition.features) {
     if (feature.kind !== 'category') continue;
-    await countCategory(table, { sketch, units, feature, index }, signal);
+    await countCategory(table, { sketch, units, feature, index });
     index += 1;
   }
   return sketch;
@@ -39,7 +39,7 @@ export async function sketchParquet(
 type Units = { readonly list: readonly SketchUnit[]; readonly from: string; readonly unit: string };
 
 /** Finds the unit of each row: a table of sessions and keys with their unit, that the rows are joined with. */
-async function assignUnits(table: ParquetTable, sketch: TableSketch, signal: AbortSignal): Promise<Units> {
+async function assignUnits(table: ParquetTable, sketch: TableSketch): Promise<Units> {
   const { keys, session } = sketch.definition;
   const columns = [
     ...keys.map((key, index) => `${table.key(key)} AS k${index}`),
@@ -53,9 +53,8 @@ async function assignUnits(table: ParquetTable, sketch: TableSketch, signal: Abo
     `CREATE TEMP TABLE unit_of (${names.map((each) => `${each} VARCHAR`).join(', ')}, unit INTEGER)`,
   );
   const appender = await table.connection.createAppender('unit_of');
-  const distinct = await table.connection.stream(`SELECT DISTINCT ${columns.join(', ')} FROM ${table.source}`);
   let sessions = 0;
-  await eachChunk(distinct, signal, (chunk) => {
+  await table.eachChunk(`SELECT DISTINCT ${columns.join(', ')} FROM ${table.source}`, (chunk) => {
     sessions += chunk.rowCount;
     if (sessions > SESSIONS_MAX) throw new FleetError('DRIFT_INPUT', `more than ${SESSIONS_MAX} sessions in one table`);
     for (const row of chunk.getRows()) {
@@ -74,13 +73,12 @@ async function assignUnits(table: ParquetTable, sketch: TableSketch, signal: Abo
 
 type Counting = { readonly sketch: TableSketch; readonly units: Units };
 
-async function countNumeric(table: ParquetTable, { sketch, units }: Counting, signal: AbortSignal): Promise<void> {
+async function countNumeric(table: ParquetTable, { sketch, units }: Counting): Promise<void> {
   const { numeric } = sketch.layout;
   const counters = numeric.map(({ feature, from }) => compileNumeric(feature, from));
   const columns = numeric.map(({ feature }) => table.double(feature.column));
-  const result = await table.connection.stream(`SELECT ${[units.unit, ...columns].join(', ')} FROM ${units.from}`);
   const sorter = new RowSorter(units.list);
-  await eachChunk(result, signal, (chunk) => {
+  await table.eachChunk(`SELECT ${[units.unit, ...columns].join(', ')} FROM ${units.from}`, (chunk) => {
     const rows = sorter.sort(integersOf(chunk, 0), chunk.rowCount);
     counters.forEach((count, index) => count(doublesOf(chunk, index + 1), rows));
   });
@@ -124,15 +122,12 @@ class RowSorter {
 async function countCategory(
   table: ParquetTable,
   counting: Counting & { readonly feature: CategoryFeature; readonly index: number },
-  signal: AbortSignal,
 ): Promise<void> {
   const { units, feature, index } = counting;
   const known = new Map(feature.categories.map((category, position) => [category, position]));
-  const result = await table.connection.stream(
-    `SELECT ${units.unit} AS unit, ${table.category(feature)} AS value, count(*)::DOUBLE AS rows FROM ${units.from} GROUP BY ALL`,
-  );
+  const query = `SELECT ${units.unit} AS unit, ${table.category(feature)} AS value, count(*)::DOUBLE AS rows FROM ${units.from} GROUP BY ALL`;
   let groups = 0;
-  await eachChunk(result, signal, (chunk) => {
+  await table.eachChunk(query, (chunk) => {
     groups += chunk.rowCount;
     if (groups > DISTINCT_MAX * units.list.length) {
       throw new FleetError(

@@ -191,6 +191,26 @@ describe('table sketches', () => {
     );
   });
 
+  it('know the hour of the day on both sides of 1970', async () => {
+    const path = join(folder, 'hours.parquet');
+    const hours = [-24.5, -1, -0.5, 0, 0.5, 6, 30].map((hour) => `(${hour * 3_600_000_000_000}::BIGINT)`);
+    await withDuckDb(async (connection) => {
+      await connection.run(`COPY (SELECT * FROM (VALUES ${hours.join(', ')}) AS t (instant)) TO ${quoteText(path)}`);
+    });
+    const key = { name: 'part', column: 'instant', as: 'hour-of-day', hoursPerClass: 6, utcOffsetHours: 0 };
+    const features = [{ ...SPEED, column: 'instant' }];
+    const sketch = await sketchParquet(
+      [path],
+      parseSketchDefinition({ ...DEFINITION, keys: [key], session: null, features }),
+      signal,
+    );
+    expect(sketch.units().map(({ key: value, rows }) => [...value, rows])).toEqual([
+      ['00-06', 2],
+      ['06-12', 2],
+      ['18-24', 3],
+    ]);
+  });
+
   it('refuse a key that takes too many values', () => {
     const sketch = new TableSketch(DEFINITION);
     expect(() => {
@@ -219,6 +239,18 @@ describe('columns that cannot be sketched', () => {
     await expect(sketchParquet([path], definition, signal)).rejects.toMatchObject({
       code: 'DRIFT_INPUT',
       message: expect.stringContaining(words),
+    });
+  });
+
+  it('nor can a file that has other columns than the first', async () => {
+    const path = await writeRows([{ season: '', session: '', speed: 1, ground: 'ice' }]);
+    const other = join(folder, 'other.parquet');
+    await withDuckDb(async (connection) => {
+      await connection.run(`COPY (SELECT '' AS season, '' AS session, 1 AS pace) TO ${quoteText(other)}`);
+    });
+    await expect(sketchParquet([path, other], DEFINITION, signal)).rejects.toMatchObject({
+      code: 'DRIFT_INPUT',
+      message: expect.stringContaining('other.parquet'),
     });
   });
 

@@ -1,6 +1,4 @@
 /** `fleetloop feature compute`: features of recording files, without any server. */
-import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { type FeatureSet, FleetError } from '@fleetloop/schemas';
 import { Command, Option } from 'commander';
 import { computeFile, type Engine, ENGINES, type FileFeatures } from './compute-file.ts';
@@ -8,6 +6,7 @@ import { computeOnServer, type ServerComputeIo } from './compute-on-server.ts';
 import { type FeatureIo, nameOf, parseInstant, readFeatureSet, readMapping } from './feature-files.ts';
 import { checkValues, type SessionFeatureRow, writeFeatureParquet } from './feature-parquet.ts';
 import { vectorAt } from './feature-vector.ts';
+import { requirePlaceOf } from './table-file.ts';
 
 /** Most recordings of one call. */
 export const FILES_MAX = 10_000;
@@ -59,7 +58,7 @@ export function featureComputeCommand(io: FeatureIo & ServerComputeIo): Command 
 async function runCompute(io: FeatureIo, options: FileOptions): Promise<void> {
   checkCall(options);
   const atNs = options.at === undefined ? undefined : parseInstant(options.at);
-  if (options.out !== undefined) await requireFolderOf(options.out);
+  if (options.out !== undefined) await requirePlaceOf(options.out);
   const featureSet = await readFeatureSet(io, options.set);
   const mapping = await readMapping(io, options.mapping);
   const signal = io.interruption();
@@ -94,13 +93,6 @@ function checkCall({ recording, out, at, where }: FileOptions): void {
     throw new FleetError('REQUEST_INVALID', '--at asks for the vector of one recording: name one');
   if (recording.length > FILES_MAX)
     throw new FleetError('REQUEST_INVALID', `name at most ${FILES_MAX} recordings at once`);
-}
-
-/** Asked first: what was computed for an hour is lost where it cannot be written. */
-async function requireFolderOf(path: string): Promise<void> {
-  const found = await stat(dirname(path)).catch(() => undefined);
-  if (found?.isDirectory() === true) return;
-  throw new FleetError('REQUEST_INVALID', `${path} cannot be written: there is no folder ${dirname(path)}`);
 }
 
 function describeFile(file: string, { messages, rows, lateSamples }: FileFeatures): string {

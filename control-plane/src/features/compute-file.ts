@@ -1,21 +1,15 @@
 /** Features of one recording file by either engine, or by both over the same messages, without any server. */
 import type { FeatureSet, SourceMessage } from '@fleetloop/schemas';
 import { createStreamingEvaluator, type FeatureVector } from '@fleetloop/schemas/features';
-import { type LoadedMapping, openSource, type Source, type SourceFiles } from '@fleetloop/schemas/source';
 import { computeFromMessages } from './feature-batch.ts';
 import type { SessionFeatureRow } from './feature-parquet.ts';
+import { type FeatureSource, type FeatureSourceOptions, openFeatureSource } from './feature-source.ts';
 import { InputWatch } from './missing-inputs.ts';
 
 export const ENGINES = ['stream', 'batch'] as const;
 export type Engine = (typeof ENGINES)[number];
 
-export type ComputeOptions = {
-  readonly featureSet: FeatureSet;
-  readonly files: SourceFiles;
-  /** Needed for sources that do not describe themselves. */
-  readonly mapping?: LoadedMapping | undefined;
-  readonly signal?: AbortSignal | undefined;
-};
+export type ComputeOptions = FeatureSourceOptions & { readonly featureSet: FeatureSet };
 
 /** Windows of one file, in order of time. */
 export type FileFeatures = {
@@ -28,7 +22,7 @@ export type FileFeatures = {
 
 /** @throws FleetError FEATURE_SET_INVALID, FEATURE_INPUT_MISSING, FEATURE_LIMIT, and what sources throw */
 export async function computeFile(path: string, engine: Engine, options: ComputeOptions): Promise<FileFeatures> {
-  const counted = new CountedMessages(await open(path, options), options.signal);
+  const counted = new CountedMessages(await openFeatureSource(path, options));
   const { featureSet, signal } = options;
   if (engine === 'batch') {
     let lateSamples = 0;
@@ -55,7 +49,7 @@ export async function computeBoth(
   path: string,
   options: ComputeOptions,
 ): Promise<{ readonly streaming: readonly SessionFeatureRow[]; readonly batch: readonly SessionFeatureRow[] }> {
-  const counted = new CountedMessages(await open(path, options), options.signal);
+  const counted = new CountedMessages(await openFeatureSource(path, options));
   const evaluator = createStreamingEvaluator(options.featureSet);
   const vectors: FeatureVector[] = [];
   async function* through(): AsyncGenerator<SourceMessage> {
@@ -69,27 +63,20 @@ export async function computeBoth(
   return { streaming: named(counted.session, vectors), batch: named(counted.session, rows) };
 }
 
-function open(path: string, { files, mapping, signal }: ComputeOptions): Promise<Source> {
-  return openSource({ ...mapping, sourcePath: path, files, signal });
-}
-
 class CountedMessages {
   messages = 0;
   readonly session: string;
-  readonly #source: Source;
-  readonly #signal: AbortSignal | undefined;
+  readonly #source: FeatureSource;
 
-  constructor(source: Source, signal: AbortSignal | undefined) {
-    this.session = source.description.session;
+  constructor(source: FeatureSource) {
+    this.session = source.session;
     this.#source = source;
-    this.#signal = signal;
   }
 
   async *read(): AsyncGenerator<SourceMessage> {
-    for await (const batch of this.#source.batches()) {
-      this.#signal?.throwIfAborted();
-      this.messages += batch.length;
-      yield* batch;
+    for await (const message of this.#source.messages()) {
+      this.messages += 1;
+      yield message;
     }
   }
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import type { FeaturesOutcome } from '@fleetloop/workflows';
 import type { FleetClient } from '../api/fleet-io.ts';
 import { followWorkflow } from './follow-workflow.ts';
+import { requirePlaceOf, writeTableFile } from './table-file.ts';
 
 interface TableClient extends FleetClient {
   getBytes(path: string): Promise<Uint8Array>;
@@ -29,6 +30,7 @@ export async function computeOnServer(
   io: ServerComputeIo,
   { set, where, out, json }: ServerComputation,
 ): Promise<void> {
+  if (out !== undefined) await requirePlaceOf(out);
   const client = await io.client();
   const asked = { featureSet: set, where: where ?? null };
   const { computationId } = await client.post<{ computationId: string }>('/v1/feature-computations', asked);
@@ -38,7 +40,10 @@ export async function computeOnServer(
     { workflowId: computationId, route: `/v1/feature-computations/${computationId}` },
     { progress: io.progress, signal: io.interruption() },
   );
-  if (out !== undefined) await writeFile(out, await client.getBytes(`/v1/blobs/${outcome.table}`));
+  if (out !== undefined) {
+    const bytes = await client.getBytes(`/v1/blobs/${outcome.table}`);
+    await writeTableFile(out, async (unfinished) => writeFile(unfinished, bytes));
+  }
   const { rows, recordings, skippedCount, lateSamples, table } = outcome;
   const skipped = skippedCount === 0 ? '' : `, ${skippedCount} of them without the inputs`;
   const late = lateSamples === 0 ? '' : `, ${lateSamples} late samples left out`;

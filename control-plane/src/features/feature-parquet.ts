@@ -1,9 +1,9 @@
 /** The one form in which features are stored: sorted rows, a column each; equal rows give equal bytes, whichever engine gave them. */
-import { rename, rm } from 'node:fs/promises';
 import { type FeatureSet, FleetError } from '@fleetloop/schemas';
 import { BIGINT, DOUBLE, DuckDBDataChunk, VARCHAR } from '@duckdb/node-api';
 import type { FeatureRow } from '../ports.ts';
 import { quoteName, quoteText, withDuckDb } from '../training/parquet.ts';
+import { writeTableFile } from './table-file.ts';
 
 /** DuckDB's vector size: rows per appended chunk. */
 const CHUNK_ROWS = 2_048;
@@ -17,7 +17,7 @@ export type SessionFeatureRow = FeatureRow & { readonly session: string };
 /**
  * Writes session, window_start_ns, window_end_ns and one DOUBLE for each feature, NULL for a missing one, by session and time. The file
  * is there whole or not at all.
- * @throws FleetError FEATURE_LIMIT for more than FEATURE_VALUES_MAX values
+ * @throws FleetError FEATURE_LIMIT for more than FEATURE_VALUES_MAX values, FEATURE_TABLE_WRITE
  */
 export async function writeFeatureParquet(
   path: string,
@@ -25,9 +25,8 @@ export async function writeFeatureParquet(
   rows: readonly SessionFeatureRow[],
 ): Promise<void> {
   checkValues(featureSet, rows.length);
-  const unfinished = `${path}.active`;
-  try {
-    await withDuckDb(async (connection) => {
+  await writeTableFile(path, async (unfinished) =>
+    withDuckDb(async (connection) => {
       const types = [VARCHAR, BIGINT, BIGINT, ...featureSet.features.map(() => DOUBLE)];
       const columns = [...KEY_COLUMNS, ...featureSet.features.map(({ name }) => `${quoteName(name)} DOUBLE`)];
       await connection.run(`CREATE TABLE features (${columns.join(', ')})`);
@@ -40,12 +39,8 @@ export async function writeFeatureParquet(
       appender.closeSync();
       const query = 'SELECT * FROM features ORDER BY session, window_start_ns';
       await connection.run(`COPY (${query}) TO ${quoteText(unfinished)} (FORMAT parquet, COMPRESSION zstd)`);
-    });
-    await rename(unfinished, path);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
-  }
+    }),
+  );
 }
 
 /** @throws FleetError FEATURE_LIMIT */

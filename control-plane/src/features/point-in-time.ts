@@ -3,7 +3,6 @@
  * from its window's end on, plus a stated delay, and, where the table says when it arrived (`available_ns`), not before that.
  * Of the rows known at an instant the one whose window ended last counts, unless it is too old.
  */
-import { rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FleetError } from '@fleetloop/schemas';
@@ -11,6 +10,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { quoteName, quoteText } from '../training/parquet.ts';
 import { knownSql, POSITION, rowsSql } from './point-in-time-sql.ts';
 import { type EntityTable, type FeatureTable, readEntityTable, readFeatureTable } from './point-in-time-tables.ts';
+import { requirePlaceOf, writeTableFile } from './table-file.ts';
 
 /** Feature tables of one join. */
 export const JOIN_TABLES_MAX = 64;
@@ -45,9 +45,10 @@ export type JoinedTable = {
 };
 export type JoinReport = { readonly entities: number; readonly tables: readonly JoinedTable[] };
 
-/** @throws FleetError FEATURE_TABLE_INVALID naming the file and column, REQUEST_INVALID */
+/** @throws FleetError FEATURE_TABLE_INVALID naming the file and column, REQUEST_INVALID, FEATURE_TABLE_WRITE */
 export async function joinPointInTime(request: PointInTimeJoin, signal?: AbortSignal): Promise<JoinReport> {
   checkRequest(request);
+  await requirePlaceOf(request.out);
   return withJoinDatabase({ threads: request.threads ?? 1, signal }, async (connection) => {
     const entities = await readEntityTable(connection, request);
     const tables: FeatureTable[] = [];
@@ -106,14 +107,9 @@ async function write(
   );
   const columns = tables.map((_, index) => `, joined_${index}.* EXCLUDE (position_${index})`);
   const query = `SELECT e.* EXCLUDE (${POSITION})${columns.join('')} FROM ${rowsSql(entities.path)} e${joins.join('')} ORDER BY e.${POSITION}`;
-  const unfinished = `${out}.active`;
-  try {
+  await writeTableFile(out, async (unfinished) => {
     await connection.run(`COPY (${query}) TO ${quoteText(unfinished)} (FORMAT parquet, COMPRESSION zstd)`);
-    await rename(unfinished, out);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    throw error;
-  }
+  });
 }
 
 function checkRequest({ features, maxAgeMs, delayMs }: PointInTimeJoin): void {

@@ -1,10 +1,11 @@
 /** `feature skew` on files: a table of reported vectors held against recordings on this machine, without any server. */
 import { type FeatureSet, FleetError, type JsonValue, type SourceMessage } from '@fleetloop/schemas';
 import { digestOfDocument } from '@fleetloop/schemas/crypto';
-import { type LoadedMapping, openSource, type SourceFiles } from '@fleetloop/schemas/source';
+import type { LoadedMapping, SourceFiles } from '@fleetloop/schemas/source';
 import type { FeatureRow, Row } from '../ports.ts';
 import { quoteName, quoteText, withDuckDb } from '../training/parquet.ts';
 import { computeFromMessages } from './feature-batch.ts';
+import { openFeatureSource } from './feature-source.ts';
 import { Coverage, type CoveringRecording, windowKey } from './skew-coverage.ts';
 import { reportSkew, type SkewReport } from './skew-report.ts';
 import { type LoggedVector, SkewCounter, type SkewWindow } from './skew-tally.ts';
@@ -54,24 +55,21 @@ export async function skewOfFiles(options: SkewFiles): Promise<SkewReport> {
 
 /** Of files it is the session that says which recording belongs to a vector. */
 async function recompute(file: string, { featureSet, sourceFiles, mapping, signal }: SkewFiles): Promise<Recomputed> {
-  const source = await openSource({ ...mapping, sourcePath: file, files: sourceFiles, signal });
+  const source = await openFeatureSource(file, { files: sourceFiles, mapping, signal });
   let startNs: bigint | undefined;
   let endNs = 0n;
   async function* through(): AsyncGenerator<SourceMessage> {
-    for await (const batch of source.batches()) {
-      signal.throwIfAborted();
-      for (const message of batch) {
-        if (startNs === undefined || message.logTimeNs < startNs) startNs = message.logTimeNs;
-        if (message.logTimeNs > endNs) endNs = message.logTimeNs;
-      }
-      yield* batch;
+    for await (const message of source.messages()) {
+      if (startNs === undefined || message.logTimeNs < startNs) startNs = message.logTimeNs;
+      if (message.logTimeNs > endNs) endNs = message.logTimeNs;
+      yield message;
     }
   }
   const rows = await computeFromMessages(featureSet, through(), { signal });
   const span = {
     recording: file,
     vehicle: '',
-    session: source.description.session,
+    session: source.session,
     firmware: '',
     startNs: startNs ?? 0n,
     endNs,

@@ -56,7 +56,7 @@ export class RecordingImport implements Ingest {
   }
 
   async #importWhole(request: ImportRequest): Promise<ImportOutcome> {
-    const assembly = await this.#parts.assemblies.open();
+    const assembly = this.#parts.assemblies.begin();
     try {
       const assembled = await this.#assemble(request.bytes, { path: assembly.path, keptBytes: 0 });
       return await this.#settle(request, assembled, assembly.path);

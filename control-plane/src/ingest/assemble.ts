@@ -11,7 +11,7 @@ export type Assembled = {
     | { readonly kind: 'bad'; readonly error: FleetError };
 };
 
-/** Where the bytes go: the part of an `Assembly` that is needed here. */
+/** Where the bytes go. */
 export type RecordingFile = {
   readonly write: (bytes: Uint8Array) => Promise<void>;
   /** Makes what was written durable; returns its digest and size. */

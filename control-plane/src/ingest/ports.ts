@@ -17,12 +17,10 @@ export interface ChunkStaging {
 /** Bytes of a file. */
 export type StagedPiece = { readonly path: string; readonly offset: number; readonly sizeBytes: number };
 
-/** A file that is being assembled; it becomes a blob or goes to quarantine. */
+/** Where a recording is put together; the file becomes a blob or goes to quarantine. */
 export interface Assembly {
+  /** Nothing is there before the first byte is written. */
   readonly path: string;
-  write(bytes: Uint8Array): Promise<void>;
-  /** Makes what was written durable and closes the file; returns its digest and size. */
-  finish(): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
   /** Removes the file where it still stands; safe after it was moved away. */
   discard(): Promise<void>;
 }
@@ -30,7 +28,7 @@ export interface Assembly {
 /** Puts staged chunks together, away from the thread that takes messages. */
 export interface RecordingAssembler {
   /**
-   * Writes the pieces in their order into the empty file at `path`, makes it durable, and hashes and checks it on the way.
+   * Writes the pieces in their order into the file at `path`, makes it durable, and hashes and checks it on the way.
    * @throws FleetError RECORD_WRITE (retryable) when a piece cannot be read or the file not be written
    */
   assemble(pieces: readonly StagedPiece[], path: string): Promise<Assembled>;
@@ -48,9 +46,9 @@ export interface StreamAssembler {
   ): Promise<Assembled>;
 }
 
-/** Opens empty files on the file system of the blob store, so that adopting one is a rename. */
+/** Names files on the file system of the blob store, so that adopting one is a rename. */
 export interface Assemblies {
-  open(): Promise<Assembly>;
+  begin(): Assembly;
 }
 
 export type QuarantineReason = {

@@ -163,7 +163,7 @@ export class UploadIntake implements GatedIntake {
 
   async #accept(manifest: ReceivedManifest): Promise<IntakeOutcome> {
     const { assemblies, assemblerOf, staging } = this.#parts;
-    const assembly = await assemblies.open();
+    const assembly = assemblies.begin();
     try {
       const pieces = await staging.locate(manifest.vehicleId, manifest.chunks);
       const assembled = await assemblerOf(manifest.priority).assemble(pieces, assembly.path);

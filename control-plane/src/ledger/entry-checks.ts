@@ -1,7 +1,10 @@
 /** Why: that an entry is well-formed can be checked apart from the tree it hangs in, on other threads, and may be answered late. */
-import { FleetError } from '@fleetloop/schemas/ledger';
+import { exactKind, FleetError } from '@fleetloop/schemas/ledger';
 import { decodeEntry } from './entry-coding.ts';
 import { KEYS_MAX, type Rotation } from './key-chain.ts';
+
+/** The one kind of which the contents are needed. */
+const ROTATION = 'checkpoint.key_rotated';
 
 export type CheckedEntries = {
   /** The first entry that this ledger would not have taken. */
@@ -44,9 +47,11 @@ export class LocalEntryChecks implements EntryChecks {
 
   take(sequence: number, bytes: Uint8Array): undefined {
     if (this.#firstMalformed !== undefined) return;
+    const kind = exactKind(bytes);
+    if (kind !== undefined && kind !== ROTATION) return;
     try {
       const entry = decodeEntry(bytes);
-      if (entry.kind === 'checkpoint.key_rotated' && this.#rotations.length < KEYS_MAX)
+      if (entry.kind === ROTATION && this.#rotations.length < KEYS_MAX)
         this.#rotations.push({ sequence, body: entry.body });
     } catch (error) {
       this.#firstMalformed = { sequence, message: FleetError.from(error).message };

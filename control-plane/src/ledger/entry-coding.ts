@@ -2,9 +2,9 @@
 import {
   canonicalJson,
   entityOfKind,
+  exactKind,
   factVersion,
   FleetError,
-  isCanonicalJson,
   type JsonValue,
   LEDGER_ENTRY_BYTES_MAX,
   type LedgerEntry,
@@ -30,7 +30,7 @@ export function encodeEntry(fact: NewFact, at: Date): EncodedEntry {
       `the key ${JSON.stringify(fact.key)} of ${fact.kind} is not one subject token: use A-Z, a-z, 0-9, - and _`,
     );
   const subject = `${entityOfKind(fact.kind)}.${fact.key}`;
-  const entry = parseLedgerEntry({
+  const written = {
     v: factVersion(fact.kind),
     kind: fact.kind,
     at: at.toISOString(),
@@ -39,8 +39,8 @@ export function encodeEntry(fact: NewFact, at: Date): EncodedEntry {
     ...(fact.reason === undefined ? {} : { reason: fact.reason }),
     evidence: fact.evidence ?? [],
     body: fact.body,
-  });
-  const bytes = canonicalBytes(entry);
+  };
+  const bytes = exactBytes(written);
   if (bytes.length > LEDGER_ENTRY_BYTES_MAX) {
     throw invalid(
       `the fact ${fact.kind} of ${fact.key} has ${bytes.length} bytes, over ${LEDGER_ENTRY_BYTES_MAX}: store bulk as a blob and name its digest`,
@@ -58,10 +58,17 @@ export function decodeEntry(bytes: Uint8Array): LedgerEntry {
 }
 
 /**
- * As `decodeEntry`; `bodyText` is the JSON text of the body as it lies in the entry, undefined where the entry's form is an
- * older one and the body reads otherwise.
+ * As `decodeEntry`; `bodyText` is the JSON text of the body as it lies in the entry, undefined where the body may read
+ * otherwise, as one of an older version does.
  */
 export function readEntry(bytes: Uint8Array): { readonly entry: LedgerEntry; readonly bodyText: string | undefined } {
+  if (exactKind(bytes) === undefined) return { entry: readOther(bytes), bodyText: undefined };
+  const text = utf8.decode(bytes);
+  return { entry: JSON.parse(text) as LedgerEntry, bodyText: bodyTextIn(text) };
+}
+
+/** Reads an entry whose bytes alone do not tell that they are as they should be. */
+function readOther(bytes: Uint8Array): LedgerEntry {
   let text: string;
   let document: unknown;
   try {
@@ -71,14 +78,8 @@ export function readEntry(bytes: Uint8Array): { readonly entry: LedgerEntry; rea
     throw new FleetError('LEDGER_ENTRY_INVALID', 'the entry is not JSON', { cause });
   }
   const entry = parseLedgerEntry(document);
-  if (!isCanonicalJson(text, document)) throw invalid('the entry is not in canonical form');
-  return { entry, bodyText: isAsWritten(entry, document) ? bodyTextIn(text) : undefined };
-}
-
-/** Parts that were filled in or brought up to the newest version are other objects. */
-function isAsWritten(entry: LedgerEntry, document: unknown): boolean {
-  const written = document as Partial<LedgerEntry>;
-  return entry.body === written.body && entry.evidence === written.evidence;
+  if (canonicalJson(document as JsonValue) !== text) throw invalid('the entry is not in canonical form');
+  return entry;
 }
 
 /** Keys are in order and each text escapes its quotes: what precedes the body and follows the evidence cannot look like either key. */
@@ -86,9 +87,15 @@ function bodyTextIn(text: string): string {
   return text.slice(text.indexOf(BODY_KEY) + BODY_KEY.length, text.lastIndexOf(EVIDENCE_KEY));
 }
 
-function canonicalBytes(entry: LedgerEntry): Uint8Array {
+/** What is written as it would be read needs no parser. */
+function exactBytes(written: unknown): Uint8Array {
+  const bytes = canonicalBytes(written);
+  return exactKind(bytes) === undefined ? canonicalBytes(parseLedgerEntry(written)) : bytes;
+}
+
+function canonicalBytes(entry: unknown): Uint8Array {
   try {
-    return Buffer.from(canonicalJson(entry as unknown as JsonValue), 'utf8');
+    return Buffer.from(canonicalJson(entry as JsonValue), 'utf8');
   } catch (cause) {
     throw new FleetError('LEDGER_ENTRY_INVALID', `the entry has no canonical form: ${FleetError.from(cause).message}`, {
       cause,

@@ -25,6 +25,8 @@ const BACKSLASH = 0x5c;
 /** A UTF-16 code unit becomes at most so many bytes of UTF-8. */
 const BYTES_PER_UNIT_MAX = 3;
 const FIRST_BYTES = 64 * 1024;
+/** Writing a few lines takes hardly longer than writing one. */
+const LINES_AT_ONCE = 16;
 /** Longest line, bytes: an entry is at most 512 KiB, and its row says each of its texts once or twice. */
 const LINE_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -62,24 +64,35 @@ export class RowTexts {
   }
 }
 
-/** Lines as bytes at once: as strings they would be moved by the garbage collector until the batch is full. */
+/** Lines as bytes soon: as strings they would be moved by the garbage collector until the batch is full. */
 class TableText {
+  #lines = '';
+  #waiting = 0;
   /** Not from the pool that buffers share: it may be given to another thread. */
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #length = 0;
 
   add(line: string): void {
-    const lengthMax = this.#length + line.length * BYTES_PER_UNIT_MAX;
-    if (lengthMax > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(2 * lengthMax);
-      larger.set(this.bytes());
-      this.#bytes = larger;
-    }
-    this.#length += this.#bytes.write(line, this.#length, 'utf8');
+    this.#lines += line;
+    this.#waiting += 1;
+    if (this.#waiting === LINES_AT_ONCE) this.#write();
   }
 
   bytes(): Uint8Array<ArrayBuffer> {
+    this.#write();
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  #write(): void {
+    const lengthMax = this.#length + this.#lines.length * BYTES_PER_UNIT_MAX;
+    if (lengthMax > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * lengthMax);
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = larger;
+    }
+    this.#length += this.#bytes.write(this.#lines, this.#length, 'utf8');
+    this.#lines = '';
+    this.#waiting = 0;
   }
 }
 

@@ -74,6 +74,11 @@ export class BatchTexts {
     this.#before = before;
   }
 
+  /** What all entries so far have named. */
+  get names(): ReadonlyMap<string, string> {
+    return new Map([...this.#before, ...this.#names]);
+  }
+
   /** Batches come in order; nothing is made of those after one that failed. @throws FleetError LEDGER_TAMPERED */
   async make(batch: RawBatch): Promise<TextBatch> {
     const made = this.#last.then(async () => this.#make(batch));

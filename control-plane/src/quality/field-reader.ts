@@ -1,6 +1,7 @@
 /** Why: numbers out of the messages of foreign channels, as far as their encoding is one that we can read; the rest is bytes. */
 import type { OpaqueChannel } from '@fleetloop/schemas';
 import { makeMessageDecoder } from '@fleetloop/schemas/recording';
+import { isMeasured, TWIST_SPEED, twistSpeedOf } from './twist-speed.ts';
 
 /** Most fields of one topic that are followed, and how deep they are sought. */
 export const FIELDS_MAX = 64;
@@ -39,6 +40,7 @@ export function makeFieldReader(channel: OpaqueChannel): FieldReader | undefined
   const decode = makeDecoder(channel);
   if (decode === undefined) return undefined;
   const root = new FieldName('');
+  const mayHoldSpeed = isMeasured(channel.topic);
   return (data, visit) => {
     if (data.length > MESSAGE_BYTES_MAX) return true;
     let value: unknown;
@@ -48,6 +50,8 @@ export function makeFieldReader(channel: OpaqueChannel): FieldReader | undefined
       return false;
     }
     walk(value, root, 0, visit);
+    const speed = mayHoldSpeed ? twistSpeedOf(value) : undefined;
+    if (speed !== undefined) visit(TWIST_SPEED, speed);
     return true;
   };
 }

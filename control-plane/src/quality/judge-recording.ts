@@ -1,8 +1,10 @@
 /** Why: all rules in the order in which they are asked: is it whole, is all of it there, when did it come, and can the values be? */
-import type { Judged } from './judged.ts';
+import { at, type Judged } from './judged.ts';
 import { judgeAlignment } from './rules-alignment.ts';
 import { judgeClock } from './rules-clock.ts';
 import { judgeGravity } from './rules-gravity.ts';
+import { judgeImages } from './rules-images.ts';
+import { judgeLevels } from './rules-levels.ts';
 import { judgeLocation } from './rules-location.ts';
 import { judgeMotion } from './rules-motion.ts';
 import { judgePresence } from './rules-presence.ts';
@@ -21,20 +23,25 @@ export function judgeRecording(judged: Judged): void {
   judgeMotion(judged);
   judgeAlignment(judged);
   judgeValues(judged);
+  judgeLevels(judged);
   judgeDuplicates(judged);
+  judgeImages(judged);
   judgeLocation(judged);
 }
 
-function judgeStructure({ facts, messages, topics, list }: Judged): void {
+function judgeStructure(judged: Judged): void {
+  const { facts, messages, topics, list } = judged;
   if (facts.damage !== undefined)
     list.add('structure.damaged', { message: facts.damage, evidence: { messagesBefore: messages } });
   else if (messages === 0)
     list.add('structure.empty', { message: 'the recording holds no message', evidence: { messages } });
   if (facts.metadataFault !== undefined) list.add('structure.metadata', { message: facts.metadataFault });
-  for (const { topic, undecodable, timing } of topics) {
+  for (const { topic, undecodable, timing, firstUndecodableNs, lastUndecodableNs } of topics) {
     if (undecodable === 0) continue;
     list.add('structure.undecodable', {
       topic,
+      fromNs: at(judged, firstUndecodableNs),
+      toNs: at(judged, lastUndecodableNs),
       message: `${undecodable} of ${timing.count} messages of ${topic} do not decode`,
       evidence: { undecodable, messages: timing.count },
     });

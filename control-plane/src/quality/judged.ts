@@ -2,6 +2,8 @@
 import type { RecordingMetadata, SignalChannel } from '@fleetloop/schemas';
 import type { StepBack } from '@fleetloop/schemas/source';
 import type { FindingList } from './finding-list.ts';
+import type { ImageWatch } from './image-watch.ts';
+import type { LevelWatch } from './level-watch.ts';
 import type { MotionMonitor } from './motion-monitor.ts';
 import type { RepeatWatch } from './repeat-watch.ts';
 import type { BoundSignal } from './signal-binding.ts';
@@ -35,6 +37,8 @@ export type WatchedSignal = {
   readonly statistics: SignalStatistics;
   /** Where the standard says how much the quantity can change. */
   readonly spikes: SpikeWatch | undefined;
+  /** Where the standard says how far the level can step, or which units it may be mixed of. */
+  readonly levels: { readonly watch: LevelWatch; readonly isUnitOnly: boolean } | undefined;
 };
 export type WatchedTopic = {
   readonly topic: string;
@@ -45,7 +49,12 @@ export type WatchedTopic = {
   readonly timing: TopicTiming;
   readonly repeats: RepeatWatch;
   readonly signals: WatchedSignal[];
+  /** Of a topic that holds pictures. */
+  readonly images: ImageWatch | undefined;
   undecodable: number;
+  /** Where the first and the last of them came. */
+  firstUndecodableNs: number;
+  lastUndecodableNs: number;
   readonly utc: UtcOffset;
 };
 

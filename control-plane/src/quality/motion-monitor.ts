@@ -216,6 +216,10 @@ export class MotionMonitor {
         if (signal.topic === heading.signal.topic)
           this.#pair('course', { signal, track: monitor.course }, heading, valueAgainstValue);
     }
+    // Where a receiver gives no heading, the course of its positions stands for one.
+    for (const { monitor, signal } of positions)
+      if (of('heading').every((heading) => heading.signal.topic !== signal.topic))
+        for (const gyro of gyros) this.#pair('yaw', { signal, track: monitor.course }, gyro, this.#headingRate(speed));
     this.#wheels(speeds, gyros);
   }
 

@@ -3,8 +3,10 @@
  * no more memory than one of minutes. Each block is centred by itself: a slope of the road or a bias is not taken for agreement.
  */
 
-const LAG_NS_MAX = 2e9;
+const LAG_NS_MAX = 5e9;
 const LAG_STEPS_MAX = 24;
+/** Share of the samples that must be left at a lag: few are alike by chance. */
+const OVERLAP_SHARE_MIN = 0.75;
 const BLOCKS_MAX = 256;
 /** Lags, either way, that blocks are kept for. */
 const BLOCK_LAGS = 2;
@@ -95,7 +97,9 @@ export class PairStatistics {
   #bestLag(): number {
     let best = this.#lagsMax;
     let highest = 0;
+    const least = OVERLAP_SHARE_MIN * Math.max(...this.#lags.map(({ n }) => n));
     for (const [index, sums] of this.#lags.entries()) {
+      if (sums.n < least) continue;
       const correlation = Math.abs(agreementOf(sums).correlation);
       if (correlation <= highest) continue;
       best = index;

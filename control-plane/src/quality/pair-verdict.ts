@@ -1,7 +1,9 @@
 /** Why: what can be said of two signals from their sums: whether enough happened, where it went wrong, by which factor; and how it is reported. */
+import { headingVerdict } from './heading-verdict.ts';
 import { at, type Judged } from './judged.ts';
 import type { Pair, PairKind } from './motion-monitor.ts';
 import { type Agreement, agreementOf, type Block, type Sums } from './pair-statistics.ts';
+import { upOf } from './rules-gravity.ts';
 import type { RuleName } from './rules.ts';
 
 /** Units of speed by how far they are apart. */
@@ -96,6 +98,60 @@ export function spanOf(
   };
 }
 
+/**
+ * The one of a pair that is more likely wrong. Positions have no unit to be mistaken in, so they convict a speed; a speed that they convict
+ * is the wrong one of each pair that it is in.
+ */
+function suspectOf(judged: Judged, rule: RuleName, { kind, first, second }: Pair): Pair['first'] {
+  if (kind === 'position-speed') return arePositionsWrong(judged, second.topic) ? second : first;
+  if (rule === 'motion.yaw-sign') return isCourse(first) && isFeltInBends(judged, second) ? first : second;
+  const isOfSpeed = kind === 'speed' || kind === 'acceleration';
+  return isOfSpeed && (isConvicted(judged, first) || isBackwards(judged, first)) ? first : second;
+}
+
+function isCourse({ path }: Pair['first']): boolean {
+  return path?.endsWith('Latitude') === true;
+}
+
+/** Whether a sensor that stands upright feels bends as its yaw rate says: then neither of the two is what is wrong. */
+function isFeltInBends({ motion, standard }: Judged, yaw: Pair['first']): boolean {
+  const triple = motion.triples.find(({ members }) => members[2]?.signal.topic === yaw.topic);
+  if (triple === undefined || upOf(triple) <= 0) return false;
+  return motion.pairs.some(
+    ({ kind, first, statistics }) =>
+      kind === 'lateral' && first === yaw && statistics.total.deviations > standard.motion.deviationsMin,
+  );
+}
+
+/** No vehicle drives a whole recording backwards. */
+function isBackwards({ motion }: Judged, speed: Pair['first']): boolean {
+  return motion.pairs.some(
+    ({ kind, first, statistics }) => kind === 'position-speed' && first === speed && sumOf(statistics.blocks()).x < 0,
+  );
+}
+
+/** Whether a speed is off from that of the positions by more than it may be. */
+export function isConvicted(judged: Judged, speed: Pair['first']): boolean {
+  return judged.motion.pairs.some(({ kind, first, second, statistics }) => {
+    if (kind !== 'position-speed' || first !== speed || arePositionsWrong(judged, second.topic)) return false;
+    return statistics.blocks().some((block) => isOff(judged, block));
+  });
+}
+
+function isOff({ standard: { motion } }: Judged, { n, x, y }: Sums): boolean {
+  const [own, ofPositions] = [Math.abs(x) / n, Math.abs(y) / n];
+  if (n < BLOCK_SAMPLES_MIN || Math.max(own, ofPositions) < motion.movingMpsMin) return false;
+  return Math.max(own / ofPositions, ofPositions / own) > motion.speedFactorMax;
+}
+
+/** A heading that turns against the course of positions, or jumps between them, says that it is the positions. */
+function arePositionsWrong({ motion }: Judged, topic: string): boolean {
+  return motion.positions.some(
+    ({ signal, monitor }) =>
+      signal.topic === topic && (monitor.jumpCount > 0 || headingVerdict(monitor.headingOffset)?.fault === 'mirrored'),
+  );
+}
+
 export function addPair(
   judged: Judged,
   rule: RuleName,
@@ -108,7 +164,7 @@ export function addPair(
 ): void {
   const span = spanOf(judged, pair);
   judged.list.add(rule, {
-    topic: pair.second.topic,
+    topic: suspectOf(judged, rule, pair).topic,
     ...(part === undefined ? span : { fromNs: at(judged, part.fromNs), toNs: at(judged, part.toNs) }),
     message: part === undefined ? message : `for a part of the recording, ${message}`,
     evidence: {

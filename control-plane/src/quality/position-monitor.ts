@@ -98,7 +98,13 @@ export class PositionMonitor {
     this.speed.push(middleNs, mps);
     if (mps < 2) return;
     const degrees = (Math.atan2(east, north) * 180) / Math.PI;
-    if (mps >= OFFSET_MPS_MIN) this.headingOffset.push([anchor.heading, here.heading], degrees);
+    if (mps >= OFFSET_MPS_MIN)
+      this.headingOffset.push({
+        heading: [anchor.heading, here.heading],
+        course: degrees,
+        fromNs: anchor.nowNs,
+        toNs: here.nowNs,
+      });
     this.#course = Number.isNaN(this.#course) ? degrees : this.#course + turnOf(degrees - this.#course);
     this.course.push(middleNs, this.#course);
   }

@@ -7,6 +7,7 @@ import { FIELDS_MAX, type FieldReader, makeFieldReader } from './field-reader.ts
 import type { CheckReport } from './finding.ts';
 import type { RecordingFacts, WatchedSignal, WatchedTopic } from './judged.ts';
 import { FindingList } from './finding-list.ts';
+import { ImageWatch } from './image-watch.ts';
 import { judgeRecording } from './judge-recording.ts';
 import { MotionMonitor } from './motion-monitor.ts';
 import { RepeatWatch } from './repeat-watch.ts';
@@ -59,6 +60,7 @@ export class RecordingCheck {
     repeats.push(message, nowNs, nowNs === timing.lastNs);
     timing.push(nowNs, skewNs, message.sequence);
     if (message.kind === 'opaque' && found.watched.form instanceof FormSampler) found.watched.form.push(message.data);
+    if (message.kind === 'opaque') found.watched.images?.push(message.data, nowNs);
     found.read?.(message, nowNs);
   }
 
@@ -120,7 +122,10 @@ export class RecordingCheck {
         timing: new TopicTiming(),
         repeats: new RepeatWatch(),
         signals: [],
+        images: channel.kind === 'opaque' ? ImageWatch.of(channel) : undefined,
         undecodable: 0,
+        firstUndecodableNs: Number.NaN,
+        lastUndecodableNs: Number.NaN,
         utc: new UtcOffset(),
       };
       this.#topics.set(channel.topic, watched);
@@ -184,6 +189,8 @@ export class RecordingCheck {
       });
       if (!isRead) {
         watched.undecodable += 1;
+        if (watched.undecodable === 1) watched.firstUndecodableNs = nowNs;
+        watched.lastUndecodableNs = nowNs;
         return;
       }
       block.add(values, nowNs);

@@ -8,6 +8,15 @@ const ZONE_NS_MAX = 14.5 * 3_600e9;
 /** A log time before this counts from the start of a device, not from 1970. */
 const EPOCH_NS_MIN = 946_684_800_000_000_000n;
 const EPOCH_NS_MAX = 4_102_444_800_000_000_000n;
+/** Units that times are in when they are too small, in ns. */
+const TIME_UNITS: readonly (readonly [factor: bigint, name: string])[] = [
+  [1_000n, 'µs'],
+  [1_000_000n, 'ms'],
+  [1_000_000_000n, 's'],
+];
+/** No sensor of a vehicle is faster, and no receiver or camera. */
+const PERIOD_NS_MIN = 50e3;
+const SLOW_PERIOD_NS_MIN = 1.5e6;
 /** Messages before a distance of two clocks means something. */
 const MESSAGES_MIN = 8;
 const STEP_NS_MIN = 0.5e9;
@@ -148,13 +157,53 @@ export function isZone(offsetNs: number, toleranceMs: number): boolean {
 function judgeRange(judged: Judged): void {
   const latest = judged.topics.reduce((max, { timing }) => Math.max(max, timing.latestNs), 0);
   const end = at(judged, latest) ?? judged.baseNs;
-  if (end <= EPOCH_NS_MAX) return;
+  if (end > EPOCH_NS_MAX)
+    judged.list.add('clock.range', {
+      fromNs: judged.baseNs,
+      toNs: end,
+      message: 'log times lie after the year 2100',
+      evidence: { lastNs: String(end) },
+    });
+  else if (end < EPOCH_NS_MIN) judgeTimeUnit(judged, end);
+  else judgeEpochs(judged);
+}
+
+/** Times that count from the start of a device are no fault; ones that are too fast for it and right in a larger unit are. */
+function judgeTimeUnit(judged: Judged, end: bigint): void {
+  const unit = TIME_UNITS.find(([factor]) => {
+    const start = judged.baseNs * factor;
+    return start >= EPOCH_NS_MIN && start <= EPOCH_NS_MAX;
+  });
+  if (unit === undefined || !judged.topics.some(isTooFast)) return;
   judged.list.add('clock.range', {
     fromNs: judged.baseNs,
     toNs: end,
-    message: 'log times lie after the year 2100',
-    evidence: { lastNs: String(end) },
+    message: `log times lie ${(Number(judged.baseNs) / 86_400e9).toPrecision(3)} days after 1970, and messages come ${unit[0]} times too fast: they are ${unit[1]} that were taken for ns`,
+    evidence: { firstNs: String(judged.baseNs), factor: Number(unit[0]) },
   });
+}
+
+function isTooFast({ signals, images, timing }: WatchedTopic): boolean {
+  const isOfSlow =
+    images !== undefined || signals.some(({ signal }) => signal.path?.startsWith('Vehicle.CurrentLocation') === true);
+  const isKnown = isOfSlow || signals.some(({ signal }) => signal.path !== undefined);
+  const least = isOfSlow ? SLOW_PERIOD_NS_MIN : PERIOD_NS_MIN;
+  return isKnown && timing.intervals.total >= MESSAGES_MIN && timing.intervals.quantile(0.5) < least;
+}
+
+/** A topic whose times count from the start of its device, or of 1970, among ones that have the date. */
+function judgeEpochs(judged: Judged): void {
+  const many = judged.topics.filter(({ timing, isLatched }) => timing.count >= MESSAGES_MIN && !isLatched);
+  const undated = many.filter(({ timing }) => (at(judged, timing.latestNs) ?? 0n) < EPOCH_NS_MIN);
+  if (undated.length * 2 > many.length) return;
+  for (const { topic, timing } of undated)
+    judged.list.add('clock.range', {
+      topic,
+      fromNs: at(judged, timing.earliestNs),
+      toNs: at(judged, timing.latestNs),
+      message: `log times of ${topic} count from the start of a device or are in another unit, those of the other topics have a date`,
+      evidence: { firstNs: String(at(judged, timing.earliestNs)), otherTopics: many.length - undated.length },
+    });
 }
 
 /** A topic that runs beside the others, whole quarters of an hour away. */

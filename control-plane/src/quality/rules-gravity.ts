@@ -2,6 +2,7 @@
 import { type GravityWindow, lengthOfVector } from './gravity-windows.ts';
 import { at, type Judged } from './judged.ts';
 import type { Triple } from './motion-monitor.ts';
+import { changesUnit } from './rules-levels.ts';
 
 /** Factors by which accelerations go wrong, with what they mean. Value found over value expected. */
 const FACTORS: readonly (readonly [factor: number, meaning: string])[] = [
@@ -53,15 +54,14 @@ function judgeTriple(judged: Judged, triple: Triple): void {
   if (windows.length < imu.windowsMin || expected === undefined) return;
   const limit = imu.lengthShareMax * expected;
   const wrong = windows.filter((window) => Math.abs(lengthOfVector(window) - expected) > limit);
-  // One window on a kerb or in a long bend is no fault of the sensor; two in a row are.
-  const runs = runsOf(windows, wrong);
   const isWhole = wrong.length >= WHOLE_SHARE * windows.length;
-  const middle = medianOf(windows.map(lengthOfVector));
-  const isOff = Math.abs(middle - expected) > limit;
-  if (isWhole || isOff) addLength(judged, triple, { windows, expected });
-  else
-    for (const run of runs)
-      if (run.length >= 2 && isFarOff(run, expected, limit)) addLength(judged, triple, { windows: run, expected });
+  // One window on a kerb or in a long bend is no fault of the sensor; two in a row are.
+  const parts = isWhole
+    ? []
+    : runsOf(windows, wrong).filter((run) => run.length >= 2 && isFarOff(run, expected, limit));
+  for (const part of parts) addLength(judged, triple, { windows: part, expected, isPart: true });
+  const isOff = Math.abs(medianOf(windows.map(lengthOfVector)) - expected) > limit;
+  if (isWhole || (isOff && parts.length === 0)) addLength(judged, triple, { windows, expected, isPart: false });
   judgeAxis(judged, triple, expected);
 }
 
@@ -73,15 +73,25 @@ function isFarOff(windows: readonly GravityWindow[], expected: number, limit: nu
 function addLength(
   judged: Judged,
   triple: Triple,
-  { windows, expected }: { readonly windows: readonly GravityWindow[]; readonly expected: number },
+  {
+    windows,
+    expected,
+    isPart,
+  }: { readonly windows: readonly GravityWindow[]; readonly expected: number; readonly isPart: boolean },
 ): void {
-  const length = medianOf(windows.map(lengthOfVector));
+  // The first and the last window may hold values from outside of the part: alone, they name no factor.
+  const isLong = windows.length > 2;
+  const length = medianOf((isLong ? windows.slice(1, -1) : windows).map(lengthOfVector));
+  const changing = triple.members.find((member) => member !== undefined && changesUnit(judged, member.signal));
   const known = FACTORS.find(([factor]) => Math.abs(length / expected / factor - 1) < FACTOR_SHARE);
+  const isMixed = isPart ? !isLong : changing !== undefined;
+  const mixture = changing === undefined ? '' : `: the unit of ${changing.signal.name} changes in between`;
+  const meaning = isMixed ? mixture : known === undefined ? '' : `: ${known[1]}`;
   judged.list.add('imu.gravity-length', {
     topic: triple.members[0]?.signal.topic,
     fromNs: at(judged, windows[0]?.fromNs ?? 0),
     toNs: at(judged, windows.at(-1)?.toNs ?? 0),
-    message: `the mean acceleration is ${length.toPrecision(4)} long where gravity is ${expected.toPrecision(4)}${known === undefined ? '' : `: ${known[1]}`}`,
+    message: `the mean acceleration is ${length.toPrecision(4)} long where gravity is ${expected.toPrecision(4)}${meaning}`,
     evidence: { length, expected, factor: length / expected, windows: windows.length },
   });
 }

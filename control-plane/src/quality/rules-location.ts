@@ -1,6 +1,8 @@
 /** Why: a vehicle cannot jump, is not in the Gulf of Guinea, and is where its session says. */
 import { at, type Judged } from './judged.ts';
 import type { CourseOffset } from './course-offset.ts';
+import { headingVerdict, type HeadingVerdict } from './heading-verdict.ts';
+import { turnOf } from './position-monitor.ts';
 import type { StillDrive } from './still-drive.ts';
 
 /** Metres that a vehicle may seem to drive while its position stands. */
@@ -8,12 +10,12 @@ const STILL_METRES_MAX = 120;
 /** Metres of straight road on which a compass may show one value. */
 const STRAIGHT_METRES_MAX = 1_000;
 const JUMPS_NAMED_MAX = 4;
-/** Pieces of road of a second or more on which heading and course are compared. */
-const LEGS_MIN = 30;
-/** A compass, a magnetic declination and a sensor that was mounted by hand stay below this. */
-const OFFSET_DEGREES_MAX = 30;
-const OFFSET_SHARE_MIN = 0.9;
-const RADIANS_MAX = 2 * Math.PI + 0.01;
+/** What a heading that goes the other way round may come from, by the angle that it and the course add up to. */
+const MIRRORS: readonly (readonly [degrees: number, meaning: string])[] = [
+  [0, 'it runs anticlockwise, or the sign of the longitude is flipped'],
+  [180, 'the sign of the latitude is flipped'],
+  [90, 'latitude and longitude are exchanged, or it runs anticlockwise from east'],
+];
 
 export function judgeLocation(judged: Judged): void {
   const { motion, list, facts, standard } = judged;
@@ -65,25 +67,32 @@ export function judgeLocation(judged: Judged): void {
 }
 
 function judgeHeadingOffset(judged: Judged, topic: string, found: CourseOffset): void {
-  const { offset, offsetOfRadians, count } = found;
-  if (count < LEGS_MIN) return;
-  const isOff = offset.share > OFFSET_SHARE_MIN && Math.abs(offset.degrees) > OFFSET_DEGREES_MAX;
-  const isRadians =
-    found.headingMin >= -RADIANS_MAX &&
-    found.headingMax <= RADIANS_MAX &&
-    offsetOfRadians.share > OFFSET_SHARE_MIN &&
-    Math.abs(offsetOfRadians.degrees) < OFFSET_DEGREES_MAX &&
-    (isOff || offset.share < offsetOfRadians.share - 0.1);
-  if (!isOff && !isRadians) return;
+  const verdict = headingVerdict(found);
+  if (verdict === undefined) return;
+  const { window, isPart } = verdict;
+  const message = `the heading of ${topic} ${describeHeading(verdict)}`;
   judged.list.add('motion.heading', {
     topic,
-    fromNs: judged.baseNs,
-    toNs: at(judged, judged.topics.find((each) => each.topic === topic)?.timing.latestNs ?? Number.NaN),
-    message: isRadians
-      ? `the heading of ${topic} agrees with the course of the positions only if it is in radians`
-      : `the heading of ${topic} is ${offset.degrees.toFixed(0)}° away from the course of the positions all along`,
-    evidence: { offsetDegrees: offset.degrees, agreement: offset.share, legs: count },
+    fromNs: isPart ? at(judged, window.fromNs) : judged.baseNs,
+    toNs: isPart
+      ? at(judged, window.toNs)
+      : at(judged, judged.topics.find((each) => each.topic === topic)?.timing.latestNs ?? Number.NaN),
+    message: isPart ? `for a part of the recording, ${message}` : message,
+    evidence: {
+      offsetDegrees: window.offset.degrees,
+      agreement: window.offset.share,
+      mirroredAgreement: window.mirrored.share,
+      legs: window.count,
+    },
   });
+}
+
+function describeHeading({ fault, isPart, window: { offset, mirrored } }: HeadingVerdict): string {
+  if (fault === 'radians') return 'agrees with the course of the positions only if it is in radians';
+  if (fault === 'offset')
+    return `is ${offset.degrees.toFixed(0)}° away from the course of the positions${isPart ? '' : ' all along'}`;
+  const known = MIRRORS.find(([degrees]) => Math.abs(turnOf(mirrored.degrees - degrees)) < 20);
+  return `turns against the course of the positions${known === undefined ? '' : `: ${known[1]}`}`;
 }
 
 function addStill(

@@ -1,8 +1,18 @@
 /** Why: speed, acceleration, heading, yaw rate and position follow from each other; a wrong unit, sign or axis breaks that. */
+import { headingVerdict, type HeadingVerdict } from './heading-verdict.ts';
 import type { Judged } from './judged.ts';
 import type { Pair } from './motion-monitor.ts';
 import type { Agreement } from './pair-statistics.ts';
-import { addPair, bestOf, isExcited, isNear, scaleRange, SPEED_FACTORS, worstPart } from './pair-verdict.ts';
+import {
+  addPair,
+  bestOf,
+  isConvicted,
+  isExcited,
+  isNear,
+  scaleRange,
+  SPEED_FACTORS,
+  worstPart,
+} from './pair-verdict.ts';
 import { expectedLength, upOf } from './rules-gravity.ts';
 import { judgeRatio } from './rules-speed.ts';
 import type { RuleName } from './rules.ts';
@@ -21,8 +31,9 @@ export function judgeMotion(judged: Judged): void {
     if (pair.kind === 'acceleration' && pair.axis === 0) judgeAcceleration(judged, pair);
     else if (pair.kind === 'yaw' && pair.axis === 2) judgeYaw(judged, pair);
     else if (pair.kind === 'lateral') judgeLateral(judged, pair);
-    else if (pair.kind === 'position-speed' || pair.kind === 'speed' || pair.kind === 'distance')
-      judgeRatio(judged, pair);
+    else if (pair.kind === 'position-speed' || pair.kind === 'distance') judgeRatio(judged, pair);
+    // What the positions say of it needs no second witness.
+    else if (pair.kind === 'speed' && !isConvicted(judged, pair.first)) judgeRatio(judged, pair);
     else if (pair.kind === 'course') judgeCourse(judged, pair);
     else if (pair.kind === 'wheel-yaw') judgeWheels(judged, pair);
   }
@@ -54,6 +65,8 @@ function judgeAcceleration(judged: Judged, pair: Pair): void {
     return;
   }
   judgeSign(judged, pair, { rule: 'motion.acceleration-sign', sign: 1, what: 'the derivative of speed' });
+  // A speed in another unit is one fault, not three.
+  if (isConvicted(judged, pair.first)) return;
   // In units of the acceleration: 1 where both units are known.
   const triple = judged.motion.triples.find(({ members }) => members[0]?.signal === pair.second);
   const gravity = triple === undefined ? undefined : expectedLength(judged, triple);
@@ -70,6 +83,9 @@ function judgeAcceleration(judged: Judged, pair: Pair): void {
 
 function judgeYaw(judged: Judged, pair: Pair): void {
   const { motion } = judged.standard;
+  // Else a heading in radians, or one that goes the wrong way round, would be the gyroscope's fault.
+  const heading = headingVerdictOf(judged, pair.first.topic)?.fault;
+  if (heading === 'mirrored' || heading === 'radians') return;
   const best = bestOf(pair);
   const others = judged.motion.pairs.filter(
     (other) =>
@@ -86,14 +102,14 @@ function judgeYaw(judged: Judged, pair: Pair): void {
   if (stronger !== undefined) {
     addPair(judged, 'motion.yaw-axis', pair, {
       agreement: bestOf(stronger),
-      message: `the rate of ${pair.first.name} is seen on ${stronger.second.name}, not on ${pair.second.name}`,
+      message: `the rate of ${courseOf(pair)} is seen on ${stronger.second.name}, not on ${pair.second.name}`,
     });
     return;
   }
   // Headings run clockwise; yaw runs anticlockwise about an axis that points up.
   const triple = judged.motion.triples.find(({ members }) => members[2]?.signal.topic === pair.second.topic);
   const up = pair.second.isDeclared ? 1 : triple === undefined ? 0 : upOf(triple);
-  if (up !== 0) judgeSign(judged, pair, { rule: 'motion.yaw-sign', sign: -up, what: 'the rate of the heading' });
+  if (up !== 0) judgeSign(judged, pair, { rule: 'motion.yaw-sign', sign: -up, what: `the rate of ${courseOf(pair)}` });
   judgeScale(judged, pair, {
     rule: 'motion.yaw-unit',
     unit: 1,
@@ -103,16 +119,36 @@ function judgeYaw(judged: Judged, pair: Pair): void {
   });
 }
 
+function courseOf({ first }: Pair): string {
+  return first.path?.endsWith('Latitude') === true ? 'the course of the positions' : `the heading (${first.name})`;
+}
+
 function judgeLateral(judged: Judged, pair: Pair): void {
   // A slow robot on rough ground leans more than it is pushed outwards.
-  if (!pair.second.isDeclared || !pair.first.isDeclared || judged.motion.speedMpsMax < LATERAL_MPS_MIN) return;
+  if (judged.motion.speedMpsMax < LATERAL_MPS_MIN) return;
+  if (![pair.first, pair.second].every((signal) => signal.isDeclared || isForward(judged, signal))) return;
   judgeSign(judged, pair, { rule: 'motion.lateral-sign', sign: 1, what: 'speed times yaw rate, or the yaw rate does' });
+  if (judged.motion.pairs.some(({ kind, first }) => kind === 'position-speed' && isConvicted(judged, first))) return;
   judgeScale(judged, pair, {
     rule: 'motion.lateral-unit',
     unit: 1,
     factorMax: judged.standard.motion.lateralFactorMax,
     factors: [...ACCELERATION_FACTORS, ...ANGLE_FACTORS],
   });
+}
+
+/** Whether a right-handed sensor, whose mounting nobody declared, is seen to look forwards: what is left and up follows. */
+function isForward({ motion, standard }: Judged, { isRightHanded, topic }: Pair['second']): boolean {
+  return (
+    isRightHanded &&
+    motion.pairs.some(
+      (pair) =>
+        pair.kind === 'acceleration' &&
+        pair.axis === 0 &&
+        pair.second.topic === topic &&
+        pair.statistics.total.deviations > standard.motion.deviationsMin,
+    )
+  );
 }
 
 function judgeSign(
@@ -171,11 +207,18 @@ function judgeScale(judged: Judged, pair: Pair, { rule, unit, factorMax, factors
   addPair(judged, rule, pair, {
     agreement,
     part,
-    message: `${pair.second.name} is ${factor.toPrecision(3)} times what ${pair.first.name} says${known === undefined ? '' : `: ${known[1]}`}`,
+    message: `${pair.second.name} is ${factor.toPrecision(3)} times what ${pair.kind === 'yaw' ? courseOf(pair) : pair.first.name} says${known === undefined ? '' : `: ${known[1]}`}`,
   });
 }
 
+/** What is wrong with the heading of a topic that has positions, too. */
+function headingVerdictOf(judged: Judged, topic: string): HeadingVerdict | undefined {
+  const position = judged.motion.positions.find(({ signal }) => signal.topic === topic);
+  return position === undefined ? undefined : headingVerdict(position.monitor.headingOffset);
+}
+
 function judgeCourse(judged: Judged, pair: Pair): void {
+  if (headingVerdictOf(judged, pair.second.topic) !== undefined) return;
   const limit = judged.standard.motion.deviationsMin;
   const best = bestOf(pair);
   if (Math.abs(best.correlation) < 0.8 || Math.abs(best.deviations) < limit) return;

@@ -3,6 +3,7 @@ import type { Judged } from './judged.ts';
 import type { Pair } from './motion-monitor.ts';
 import { agreementOf, type Sums } from './pair-statistics.ts';
 import { addPair, longestPart, SPEED_FACTORS, sumOf } from './pair-verdict.ts';
+import { changesUnit } from './rules-levels.ts';
 
 /** Share of the blocks that are wrong when the recording is wrong as a whole. */
 const WHOLE_SHARE = 0.8;
@@ -46,12 +47,15 @@ export function judgeRatio(judged: Judged, pair: Pair): void {
   const known = SPEED_FACTORS.find(
     ([factor]) => Math.abs(Math.abs(ratio) / factor - 1) < 0.1 || Math.abs(Math.abs(ratio) * factor - 1) < 0.1,
   );
+  // What is left of a mixture as a whole looks like the factor of some other unit.
+  const changing = isWhole ? [pair.first, pair.second].find((signal) => changesUnit(judged, signal)) : undefined;
+  const meaning = changing === undefined ? known?.[1] : `the unit of ${changing.name} changes in between`;
   const agreement = agreementOf(sums);
-  const isUnit = agreement.correlation > 0.9 || known !== undefined;
+  const isUnit = agreement.correlation > 0.9 || meaning !== undefined;
   addPair(judged, isUnit ? 'motion.speed-unit' : 'motion.speed-disagrees', pair, {
     agreement,
     part: part === undefined ? undefined : { agreement, fromNs: part[0]?.fromNs ?? 0, toNs: part.at(-1)?.toNs ?? 0 },
-    message: `${labelOf(pair)} differ by a factor of ${ratio.toPrecision(4)}${known === undefined ? '' : `: ${known[1]}`}`,
+    message: `${labelOf(pair)} differ by a factor of ${ratio.toPrecision(4)}${meaning === undefined ? '' : `: ${meaning}`}`,
   });
 }
 

@@ -1,5 +1,6 @@
 /** Why: rates, gaps, losses and repeats of each topic by itself. */
 import { at, type Judged, type WatchedTopic } from './judged.ts';
+import { motionRoleOf } from './motion-roles.ts';
 import { lengthOf, type Place } from './topic-timing.ts';
 
 /** Messages before a rate means something. */
@@ -10,6 +11,11 @@ const REGULAR_FACTOR = 2.2;
 const SHARED_SHARE = 0.6;
 /** Copies of messages before they are no accident. */
 const COPIES_MIN = 3;
+/** Messages before bursts show; intervals of a burst, per mean one; and their share: two sources on one topic are no burst. */
+const BURST_MESSAGES_MIN = 40;
+const BURST_INTERVAL_SHARE = 0.1;
+const BURST_SHARE_MIN = 0.6;
+const BURSTS_MIN = 5;
 /** More lost messages than came: the writer counts something else. */
 const LOST_SHARE_MAX = 1;
 
@@ -20,6 +26,7 @@ export function judgeTiming(judged: Judged): void {
     judgeRate(judged, watched);
     judgeLoss(judged, watched);
     judgeCopies(judged, watched);
+    judgeBursts(judged, watched);
   }
   judgeGaps(judged);
 }
@@ -74,6 +81,24 @@ function judgeCopies({ list, baseNs }: Judged, { topic, repeats, timing }: Watch
     toNs: at({ baseNs }, lastNs),
     message: `${copies} of ${timing.count} messages of ${topic} are the one before once more, with its stamp and its content`,
     evidence: { copies, messages: timing.count },
+  });
+}
+
+/** A sensor measures at a rate; that its messages come at once says that they were stamped when a buffer was emptied. */
+function judgeBursts(judged: Judged, { topic, signals, images, timing, isLatched }: WatchedTopic): void {
+  const { intervals, latestNs, earliestNs } = timing;
+  const isOfSensor = images !== undefined || signals.some(({ signal }) => motionRoleOf(signal.path) !== undefined);
+  if (!isOfSensor || isLatched || timing.backwardsCount > 0 || intervals.total < BURST_MESSAGES_MIN) return;
+  const meanNs = (latestNs - earliestNs) / intervals.total;
+  const share = intervals.between(0, BURST_INTERVAL_SHARE * meanNs) / intervals.total;
+  // One long silence makes the mean long, too: after each burst there must be one.
+  if (share < BURST_SHARE_MIN || intervals.between(meanNs, Number.POSITIVE_INFINITY) < BURSTS_MIN) return;
+  judged.list.add('rate.bursts', {
+    topic,
+    fromNs: at(judged, earliestNs),
+    toNs: at(judged, latestNs),
+    message: `messages of ${topic} come in bursts: ${(100 * share).toFixed(0)} % of them within a tenth of the mean interval of ${(meanNs / 1e6).toPrecision(3)} ms`,
+    evidence: { share, meanMs: meanNs / 1e6, messages: timing.count },
   });
 }
 

@@ -5,6 +5,7 @@ import { regularPeriodNs } from './rules-timing.ts';
 import type { BoundSignal } from './signal-binding.ts';
 import type { Run, SignalStatistics } from './signal-statistics.ts';
 import { lengthOf } from './topic-timing.ts';
+import { TWIST_SPEED } from './twist-speed.ts';
 
 /** Samples before a signal can be called constant, saturated or quantised. */
 const SAMPLES_MIN = 40;
@@ -54,7 +55,7 @@ function judgeFinite(judged: Judged, { topic }: WatchedTopic, watched: WatchedSi
   judged.list.add('value.infinite', {
     topic,
     fromNs: at(judged, statistics.firstInfiniteNs),
-    toNs: at(judged, statistics.lastNs),
+    toNs: at(judged, statistics.lastInfiniteNs),
     message: `${labelOf(watched)} is infinite ${statistics.infinite} times`,
     evidence: { ...evidenceOf(watched), infinite: statistics.infinite, messages: statistics.messages },
   });
@@ -294,5 +295,7 @@ export function judgeDuplicates(judged: Judged): void {
 /** Numbers that no rule knows may well be copies (a stamp, a counter); a declared signal is what it was read from. */
 function isNoCopy(first: BoundSignal, second: BoundSignal): boolean {
   if (first.path === undefined && second.path === undefined) return true;
+  // The length of a velocity is its forward part wherever nothing slides.
+  if (first.topic === second.topic && (first.name === TWIST_SPEED || second.name === TWIST_SPEED)) return true;
   return first.topic !== second.topic && first.isDeclared !== second.isDeclared && first.path === second.path;
 }

@@ -75,6 +75,10 @@ export const RULES = {
     'messages of a regular topic are missing one by one',
     'look for a queue that overflows; do not use the topic where rates or differences matter',
   ),
+  'rate.bursts': warning(
+    'messages of a sensor come many at once, then none for a while',
+    'record the stamps of the sensor instead of the times of arrival; do not use these for rates or alignment',
+  ),
   'clock.backwards': warning('log times of a topic go back', LOOK_AT_CLOCK),
   'clock.step': error('the clock that stamps the messages was set while recording', LOOK_AT_CLOCK),
   'clock.skew': warning('log time and publish time of a topic are far apart, or their distance changes', LOOK_AT_CLOCK),
@@ -132,6 +136,14 @@ export const RULES = {
   'value.spike': warning(
     'single values are farther from both their neighbours than the quantity can change',
     'drop the values before they are averaged; look at the bus and its decoder',
+  ),
+  'value.unit-change': error(
+    'a signal goes on in another unit, once or back and forth: its level steps by the factor between two units',
+    'find what feeds the column from there on (another source, firmware or mapping), convert that part, then record or import again',
+  ),
+  'value.step': warning(
+    'the level of a signal steps farther than the quantity can change, and stays there',
+    'look at both sides of the step: another source, a decoder or a reset; only a collision does that to a vehicle',
   ),
   'value.duplicated': warning(
     'two signals hold the same values all along',

@@ -1,6 +1,7 @@
 /** Why: rules are about quantities, not names; this says which quantity a signal is and how it becomes the unit that the rules use. */
 import { findSignal, isUnitName, type SignalDefinition, unitConversion } from '@fleetloop/schemas';
 import type { Standard } from './standard.ts';
+import { TWIST_SPEED } from './twist-speed.ts';
 
 /** One number of a topic as the rules see it. */
 export type BoundSignal = {
@@ -15,6 +16,8 @@ export type BoundSignal = {
   readonly conversion: { readonly scale: number; readonly offset: number } | undefined;
   /** Whether the path was declared, and with it the directions of the axes; otherwise it was read from a field's name. */
   readonly isDeclared: boolean;
+  /** Whether its axes are those of a right-handed frame: by declaration, or by the convention of a message type. */
+  readonly isRightHanded: boolean;
 };
 
 /** A signal of one of our own channels, or of a mapping. */
@@ -27,7 +30,7 @@ export function bindDeclared(topic: string, { path, field, unit }: SignalDefinit
   } catch {
     conversion = undefined;
   }
-  return { topic, name: field, path, unit, conversion, isDeclared: true };
+  return { topic, name: field, path, unit, conversion, isDeclared: true, isRightHanded: true };
 }
 
 const UNIT_WORDS: Readonly<Record<string, string>> = {
@@ -59,6 +62,9 @@ const ROS_UNITS: Readonly<Record<string, string>> = {
   'Vehicle.AngularVelocity': 'rad/s',
   'Vehicle.Speed': 'm/s',
 };
+const ROS_TYPE = /^[a-z_]+\/(?:msg\/)?[A-Z]/;
+/** Fields of messages that hold one number: their topic says what it is. */
+const BARE_NAMES: ReadonlySet<string> = new Set(['data', 'value']);
 
 export type FieldOrigin = {
   readonly topic: string;
@@ -69,8 +75,11 @@ export type FieldOrigin = {
 
 /** A field of a JSON or ROS message, by its last part: words, then perhaps a unit, then perhaps an axis, in any order at the end. */
 export function bindField({ topic, schemaName, sample }: FieldOrigin, name: string, standard: Standard): BoundSignal {
-  const unbound: BoundSignal = { topic, name, path: undefined, unit: '', conversion: undefined, isDeclared: false };
-  const { words, unit, axis } = readName(name);
+  const isRos = ROS_TYPE.test(schemaName);
+  const nothing = { path: undefined, unit: '', conversion: undefined };
+  const unbound: BoundSignal = { topic, name, ...nothing, isDeclared: false, isRightHanded: isRos };
+  if (name === TWIST_SPEED) return boundSpeed(unbound, isRos);
+  const { words, unit, axis } = readName(BARE_NAMES.has(name) ? (topic.split('/').at(-1) ?? '') : name);
   const found = standard.fields.find(
     ({ names, axes }) => names.includes(words) && (axes === undefined) === (axis === undefined),
   );
@@ -78,9 +87,14 @@ export function bindField({ topic, schemaName, sample }: FieldOrigin, name: stri
   const path = found.axes === undefined ? found.path : `${found.path}.${found.axes[axis as 0 | 1 | 2]}`;
   const fixed = fixedPointOf(found.unit, sample);
   if (fixed !== undefined) return { ...unbound, path, conversion: { scale: fixed, offset: 0 } };
-  const known =
-    unit ?? (/^[a-z_]+\/(?:msg\/)?[A-Z]/.test(schemaName) ? ROS_UNITS[found.path] : undefined) ?? found.unit;
+  const known = unit ?? (ROS_TYPE.test(schemaName) ? ROS_UNITS[found.path] : undefined) ?? found.unit;
   return { ...unbound, path, unit: known ?? '', conversion: conversionOf(known, path) };
+}
+
+function boundSpeed(unbound: BoundSignal, isRos: boolean): BoundSignal {
+  const path = 'Vehicle.Speed';
+  const unit = isRos ? 'm/s' : undefined;
+  return { ...unbound, path, unit: unit ?? '', conversion: conversionOf(unit, path) };
 }
 
 /** `accel_mps2.0` to acceleration, its unit and its first axis. Messages may nest their fields: the axis may be a part of its own. */

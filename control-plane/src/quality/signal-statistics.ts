@@ -45,6 +45,7 @@ export class SignalStatistics {
   count = 0;
   infinite = 0;
   firstInfiniteNs = Number.NaN;
+  lastInfiniteNs = Number.NaN;
   firstNs = Number.NaN;
   lastNs = Number.NaN;
   mean = 0;
@@ -150,6 +151,7 @@ export class SignalStatistics {
     if (!Number.isNaN(value)) {
       this.infinite += 1;
       if (this.infinite === 1) this.firstInfiniteNs = nowNs;
+      this.lastInfiniteNs = nowNs;
       return;
     }
     if (this.#absent === 0) this.#absentFromNs = nowNs;

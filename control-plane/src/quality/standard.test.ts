@@ -32,6 +32,8 @@ describe('parseStandard', () => {
     ['severity', { rules: { 'rate.gap': { severity: 'fatal' } } }],
     ['timing', { timing: { gapPeriodsMin: -1 } }],
     ['unknownKey', { unknownKey: 1 }],
+    ['units', { values: { steps: [{ path: 'Vehicle.Speed', step: 8, units: ['km/h', 'm/s^2'] }] } }],
+    ['units', { values: { steps: [{ path: 'Vehicle.Speed', step: 8, units: ['km/h', 'furlong'] }] } }],
     ['unit', { fields: [{ names: ['v'], path: 'Vehicle.Speed', unit: 'furlong' }] }],
   ])('refuses a wrong %s and names it', (name, change) => {
     expect(() => parseStandard({ ...SMALLEST, ...change })).toThrow(

@@ -7,6 +7,7 @@ import { digestOfDocument } from '@fleetloop/schemas/crypto';
 import { z } from 'zod';
 import { SEVERITIES } from './finding.ts';
 import { isRuleName } from './rules.ts';
+import { areConvertible } from './unit-shifts.ts';
 
 const LIST_MAX = 1_024;
 const text = z.string().min(1).max(256);
@@ -92,6 +93,20 @@ const Values = z.strictObject({
         perSecond: z.number().nonnegative().default(0),
         /** Only of recordings in which the vehicle got this fast: slow ones, off the road, hit things. */
         fromMps: z.number().nonnegative().default(0),
+      }),
+    )
+    .max(LIST_MAX)
+    .default([]),
+  /** Most that a level may step and stay there: at once, and more for each second, in the catalogue's unit; units that sources mix up. */
+  steps: z
+    .array(
+      z.strictObject({
+        path: text,
+        step: positive,
+        perSecond: z.number().nonnegative().default(0),
+        units: z.array(z.string()).max(16).refine(areConvertible, 'are no known units of one quantity').default([]),
+        /** Only steps between two of the units are findings: the signal may leap by itself. */
+        isUnitOnly: z.boolean().default(false),
       }),
     )
     .max(LIST_MAX)

@@ -5,10 +5,12 @@ import type { RecordingVerdict, SalvageLoss, SalvageReport } from '@fleetloop/sc
 const SHOWN_MAX = 20;
 
 export function verdictText(verdict: RecordingVerdict & { readonly digest: string | null }, wanted?: string): string {
-  const { messages, chunks, attachments, metadata, checksums, faults, faultCount, unordered } = verdict;
+  const { messages, chunks, attachments, metadata, checksums, faults, faultCount, unordered, unproven } = verdict;
   const counts = `${messages} messages, ${chunks} chunks, ${attachments} attachments, ${metadata} metadata records, ${checksums} checksums compared`;
   const lines = [`${verdict.isWhole ? 'whole' : 'NOT WHOLE'}: ${counts}`];
   if (unordered > 0) lines.push(`${unordered} messages are earlier than the one before them, which MCAP allows`);
+  if (unproven > 0)
+    lines.push(`${unproven} messages are covered by no checksum: other bytes in their data show nowhere`);
   for (const { byte, record, rule, message } of faults.slice(0, SHOWN_MAX))
     lines.push(`byte ${byte}, ${record}: ${message} [${rule}]`);
   if (faultCount > SHOWN_MAX) lines.push(`and ${faultCount - SHOWN_MAX} more faults (--json shows up to a thousand)`);

@@ -125,7 +125,7 @@ export class RelayIntake implements Intake {
   /** @throws FleetError INGEST_*; what it is about is in quarantine then */
   async #check(manifest: ReceivedManifest): Promise<void> {
     const { assemblies, assemblerOf, staging } = this.#parts;
-    const assembly = await assemblies.open();
+    const assembly = assemblies.begin();
     try {
       const pieces = await staging.locate(manifest.vehicleId, manifest.chunks);
       const assembled = await assemblerOf(manifest.priority).assemble(pieces, assembly.path);

@@ -27,7 +27,7 @@ describe('parseMapping', () => {
     ['an unknown key', { ...mapping, notes: 1 }, 'notes'],
     ['an unknown key of a signal', withSignal({ colunm: 'x' }), 'colunm'],
     ['a path that nobody knows', withSignal({ path: 'Vehicle.Spede' }), 'files.0.channels.0.signals.0.path'],
-    ['a unit that nobody knows', withSignal({ unit: 'knots' }), 'signals.0.unit'],
+    ['a unit that nobody knows', withSignal({ unit: 'furlongs' }), 'signals.0.unit'],
     ['a scale that is not finite', withSignal({ scale: Number.NaN }), 'signals.0.scale'],
     ['a topic outside the grammar', withChannel({ topic: '/speed' }), 'channels.0.topic'],
     ['a rate of zero', withChannel({ rateHz: 0 }), 'channels.0.rateHz'],

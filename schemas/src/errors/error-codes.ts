@@ -107,6 +107,7 @@ export const ERROR_TABLE = {
     false,
     'a table to read features, vectors or entities from has not the columns it needs',
   ),
+  FEATURE_TABLE_WRITE: define(500, true, 'a table of features could not be written to its place'),
   FEATURE_SKEW: define(409, false, 'an evaluation of skew has nothing to compare'),
   FEATURE_PARITY: define(500, false, 'the two engines differ by more than the tolerance'),
   DATASET_INVALID: define(400, false, 'a dataset specification does not match its schema'),

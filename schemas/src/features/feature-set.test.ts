@@ -43,6 +43,7 @@ describe('a feature set', () => {
     ],
     ['a sample in thousands of windows', { window: { lengthMs: 600_000, hopMs: 10 }, features: [mean] }, /raise hopMs/],
     ['windows of two kinds', { window: { lengthMs: 100, hopMs: 100, gapMs: 10 }, features: [mean] }, /window/],
+    ['a window of no kind', { window: { lengthMs: 100 }, features: [mean] }, /lengthMs, hopMs} or {gapMs, lengthMsMax/],
     [
       'a ratio of three',
       { derived: [{ name: 'r', kind: 'ratio', of: ['speed', 'yaw', 'speed'] }], features: [mean] },

@@ -33,7 +33,9 @@ const FixedWindow = z
  */
 const SessionWindow = z.strictObject({ gapMs: lengthMs, lengthMsMax: lengthMs, latenessMs });
 
-export const FeatureWindow = z.union([FixedWindow, SessionWindow]);
+export const FeatureWindow = z.union([FixedWindow, SessionWindow], {
+  error: `a window is {lengthMs, hopMs} or {gapMs, lengthMsMax}, each a whole number from 10 to ${WINDOW_MS_MAX}; latenessMs is at most ${LATENESS_MS_MAX}`,
+});
 export type FeatureWindow = z.infer<typeof FeatureWindow>;
 export type FixedWindow = z.infer<typeof FixedWindow>;
 export type SessionWindow = z.infer<typeof SessionWindow>;

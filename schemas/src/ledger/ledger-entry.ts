@@ -1,14 +1,15 @@
 /** One entry of the ledger: who, when, what, about which thing, on what evidence, and why. */
 import { z } from 'zod';
 import { FleetError } from '../errors/fleet-error.ts';
-import { exactForm } from './exact-form.ts';
+import { digestText } from '../package/bundle.ts';
 import { FACTS, type Fact, type FactKind } from './facts.ts';
 import { FACT_VERSIONS_MAX, factVersion, readFactBody } from './upcast.ts';
 
 /** Largest entry, bytes; bulk belongs into blobs. */
 export const LEDGER_ENTRY_BYTES_MAX = 512 * 1024;
 
-const Envelope = z.strictObject({
+/** What stands around the body, which its kind gives its form. */
+export const Envelope = z.strictObject({
   /** Version of the body of this kind. */
   v: z.int().min(1).max(FACT_VERSIONS_MAX),
   kind: z.string().refine((kind): kind is FactKind => kind in FACTS, 'unknown kind of fact'),
@@ -19,14 +20,10 @@ const Envelope = z.strictObject({
   subject: z.string().min(3).max(200),
   reason: z.string().max(4_096).optional(),
   /** Digests that this fact rests on. */
-  evidence: z
-    .array(z.string().regex(/^sha256:[0-9a-f]{64}$/))
-    .max(1_000)
-    .default([]),
+  evidence: z.array(digestText).max(1_000).default([]),
   body: z.unknown(),
 });
 type Envelope = z.infer<typeof Envelope>;
-const isExactEnvelope = exactForm(Envelope.omit({ body: true }));
 
 export type LedgerEntry = {
   /** The newest version of the kind: what was written in an older one has been brought up to it. */
@@ -54,17 +51,9 @@ export function parseLedgerEntry(document: unknown): LedgerEntry {
 }
 
 function parseEnvelope(document: unknown): Envelope {
-  if (hasBody(document)) {
-    const { body: _, ...rest } = document;
-    if (isExactEnvelope(rest)) return document as Envelope;
-  }
   const envelope = Envelope.safeParse(document);
   if (envelope.success) return envelope.data;
   throw new FleetError('LEDGER_ENTRY_INVALID', `the ledger entry is not valid: ${z.prettifyError(envelope.error)}`);
-}
-
-function hasBody(document: unknown): document is { readonly body: unknown } {
-  return typeof document === 'object' && document !== null && 'body' in document;
 }
 
 /** The entity of a kind: `recording` for `recording.accepted`. */

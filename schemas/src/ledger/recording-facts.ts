@@ -3,9 +3,7 @@ import { z } from 'zod';
 import { digestText } from '../package/bundle.ts';
 import { TimeOfDay } from '../record/circumstances.ts';
 import { RecordingMetadata } from '../record/recording-metadata.ts';
-
-const text = z.string().max(4_096);
-const shortText = z.string().min(1).max(256);
+import { shortText, text } from './fact-fields.ts';
 
 export const RECORDING_FACTS = {
   'recording.accepted': z.strictObject({

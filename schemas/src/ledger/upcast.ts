@@ -6,7 +6,6 @@
  */
 import { z } from 'zod';
 import { FleetError } from '../errors/fleet-error.ts';
-import { type ExactForm, exactForm } from './exact-form.ts';
 import { FACTS, type FactKind } from './facts.ts';
 
 /** A body as it was once written, and what it reads as in the version after it. Pure: no clock, no other entry. */
@@ -67,11 +66,8 @@ export function bodyReader(name: string, { former, newest }: BodyVersions): Body
   };
 }
 
-/** Nearly every body has the exact form of its schema; only what has not goes through the general parser. */
 function bodyParser(name: string, schema: z.ZodType): (body: unknown) => unknown {
-  const isExact: ExactForm = exactForm(schema);
   return (body) => {
-    if (isExact(body)) return body;
     const parsed = schema.safeParse(body);
     if (!parsed.success) throw invalid(`the body of ${name} is not valid: ${z.prettifyError(parsed.error)}`);
     return parsed.data;

@@ -17,27 +17,32 @@ export type McapFrame = {
   readonly mended?: string;
 };
 /** Why no record stands at a place. */
-export type NoFrame = { readonly kind: 'none'; readonly why: string; readonly isCut: boolean };
+export type NoFrame = {
+  readonly kind: 'none';
+  readonly why: string;
+  /** Whether the file ends in front of its end. */
+  readonly isCut: boolean;
+  /** What a chunk claims that would stand there, but for its end: the rest of it may be there. */
+  readonly chunkBytes?: number;
+};
 
 /** Largest record that is held in memory, bytes; a chunk is the largest kind. Attachments are read piece by piece. */
 export const MCAP_RECORD_HELD_BYTES_MAX = MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX + 64 * 1024;
 /** What is looked at of a record whose data is long. */
-const HEAD_BYTES = 4_096;
+export const HEAD_BYTES = 4_096;
+/** With so many bytes, the fields of a record that the end cuts off show whether they are some. */
+const FIELDS_BYTES_MIN = 64;
 const LAST_KNOWN_OPCODE = OPCODE.dataEnd;
 /** Opcodes from here on are those of applications. */
 const PRIVATE_OPCODE = 0x80;
 const IN_CHUNK: ReadonlySet<number> = new Set([OPCODE.schema, OPCODE.channel, OPCODE.message]);
 /** Records with long data, of which the head tells enough. */
-const LONG: ReadonlySet<number> = new Set([OPCODE.chunk, OPCODE.message, OPCODE.attachment]);
+export const LONG: ReadonlySet<number> = new Set([OPCODE.chunk, OPCODE.message, OPCODE.attachment]);
 
 export type McapRegion = 'file' | 'chunk';
 
-/** Judges what stands at an offset. `anchors` are places where a record is known to begin: no record reaches over one. */
-export async function frameAt(
-  window: McapWindow,
-  offset: number,
-  { region, anchors }: { readonly region: McapRegion; readonly anchors: Anchors },
-): Promise<McapFrame | NoFrame> {
+/** Judges what stands at an offset. */
+export async function frameAt(window: McapWindow, offset: number, region: McapRegion): Promise<McapFrame | NoFrame> {
   const left = window.sizeBytes - offset;
   if (left < RECORD_HEADER_BYTES) return none('the file ends in the middle of a record', true);
   const header = window.peek(offset, RECORD_HEADER_BYTES) ?? (await window.view(offset, RECORD_HEADER_BYTES));
@@ -53,14 +58,16 @@ export async function frameAt(
   );
   const start = offset + RECORD_HEADER_BYTES;
   const isCut = contentBytes > left - RECORD_HEADER_BYTES;
-  if (isCut && !isLong) return none(cutText(contentBytes, left), true);
+  // Nearly any bytes are the begin of a long record of an application.
+  if (isCut && !isLong) return none(cutText(contentBytes, left), opcode <= LAST_KNOWN_OPCODE);
   const head = window.peek(start, headBytes) ?? (await window.view(start, headBytes));
   const taken = opcode > LAST_KNOWN_OPCODE ? contentBytes : fieldBytes(opcode, head, contentBytes);
-  if (taken === undefined) return none('its fields do not fit into the record', isCut);
-  if (isCut) return none(cutText(contentBytes, left), true);
-  const anchor = anchors.after(offset);
-  if (anchor !== undefined && anchor < start + contentBytes)
-    return none(`it reaches over byte ${anchor}, where the index has another record`, false);
+  if (taken === undefined) return none('its fields do not fit into the record', isCut && headBytes < FIELDS_BYTES_MIN);
+  if (isCut) {
+    const cut = none(cutText(contentBytes, left), true);
+    const isChunk = opcode === OPCODE.chunk && taken === contentBytes;
+    return isChunk ? { ...cut, chunkBytes: RECORD_HEADER_BYTES + contentBytes } : cut;
+  }
   return { kind: 'record', opcode, offset, recordBytes: RECORD_HEADER_BYTES + contentBytes, fieldBytes: taken };
 }
 
@@ -86,7 +93,7 @@ function headerProblem(opcode: number, contentBytes: number, region: McapRegion)
   return undefined;
 }
 
-const none = (why: string, isCut: boolean): NoFrame => ({ kind: 'none', why, isCut });
+export const none = (why: string, isCut: boolean): NoFrame => ({ kind: 'none', why, isCut });
 const cutText = (contentBytes: number, left: number): string =>
   `the file is cut off: a record of ${contentBytes + RECORD_HEADER_BYTES} bytes has ${left}`;
 

@@ -39,20 +39,34 @@ export type RecordingSummary = {
   readonly metadata: readonly McapMetadataIndex[];
 };
 
-/** Undefined when the file has no summary, or one that is damaged, or a footer that is not where it ends. */
-export async function readRecordingSummary(bytes: McapBytes): Promise<RecordingSummary | undefined> {
+export type FileEnd = {
+  readonly footer: McapFooter;
+  readonly footerByte: number;
+  /** The footer record and the closing magic bytes. */
+  readonly record: Uint8Array;
+};
+
+/** Undefined when the file does not end with a footer and the magic bytes. */
+export async function readFooterAtEnd(bytes: McapBytes): Promise<FileEnd | undefined> {
   const footerByte = bytes.sizeBytes - FILE_END_BYTES;
   if (footerByte < MAGIC.length) return undefined;
-  const end = await bytes.read(footerByte, FILE_END_BYTES);
-  if (end[0] !== OPCODE.footer || !isMagic(end.subarray(FILE_END_BYTES - MAGIC.length))) return undefined;
-  if (uint64At(end, 1) !== FOOTER_FIELD_BYTES) return undefined;
-  const footer = readFooter(new FieldReader(end.subarray(RECORD_HEADER_BYTES)));
+  const record = await bytes.read(footerByte, FILE_END_BYTES);
+  if (record[0] !== OPCODE.footer || !isMagic(record.subarray(FILE_END_BYTES - MAGIC.length))) return undefined;
+  if (uint64At(record, 1) !== FOOTER_FIELD_BYTES) return undefined;
+  return { footer: readFooter(new FieldReader(record.subarray(RECORD_HEADER_BYTES))), footerByte, record };
+}
+
+/** Undefined when the file has no summary, or one that is damaged, or a footer that is not where it ends. */
+export async function readRecordingSummary(bytes: McapBytes): Promise<RecordingSummary | undefined> {
+  const end = await readFooterAtEnd(bytes);
+  if (end === undefined) return undefined;
+  const { footer, footerByte, record } = end;
   const start = Number(footer.summaryStart);
   if (start === 0 || start > footerByte || footerByte - start > SUMMARY_BYTES_MAX) return undefined;
   const summary = await bytes.read(start, footerByte - start);
-  if (footer.summaryCrc !== 0 && summaryCrc(summary, end) !== footer.summaryCrc) return undefined;
+  if (footer.summaryCrc !== 0 && summaryCrc(summary, record) !== footer.summaryCrc) return undefined;
   try {
-    return { footer, footerByte, hasCrc: footer.summaryCrc !== 0, ...readRecords(summary) };
+    return { footer, footerByte, hasCrc: footer.summaryCrc !== 0, ...readSummaryRecords(summary) };
   } catch {
     return undefined;
   }
@@ -73,7 +87,8 @@ type Mutable = {
   readonly metadata: McapMetadataIndex[];
 };
 
-function readRecords(bytes: Uint8Array): Records {
+/** @throws RangeError or FleetError for records that are cut off or do not parse */
+export function readSummaryRecords(bytes: Uint8Array): Records {
   const found: Mutable = {
     statistics: undefined,
     schemas: new Map(),

@@ -1,11 +1,12 @@
 /** What is left of one chunk: all of it when its CRC vouches for it, or the records that are still sound, and what was wrong. */
 import { crc32 } from 'node:zlib';
-import { FieldReader, malformed, OPCODE, RECORD_HEADER_BYTES, uint64At, viewOf } from './mcap-bytes.ts';
-import { type McapChunkIndex, type McapChunkRecord, type McapMessageIndex, readChunkHead } from './mcap-fields.ts';
+import { malformed, OPCODE, RECORD_HEADER_BYTES, uint64At, viewOf } from './mcap-bytes.ts';
+import type { McapChunkIndex, McapChunkRecord, McapMessageIndex } from './mcap-fields.ts';
 import { memoryBytes } from './mcap-memory.ts';
 import { CHUNK_RATIO_MAX, MCAP_CHUNK_UNCOMPRESSED_BYTES_MAX, unpackBytes } from './mcap-unpack.ts';
 import { McapWalk } from './mcap-walk.ts';
-import { findFlippedBit, type FlippedBit, LZ4_MAGIC, unpackPartly, ZSTD_MAGIC } from './salvage-unpack.ts';
+import { readHead } from './salvage-chunk-head.ts';
+import { findFlippedBit, type FlippedBit, unpackPartly } from './salvage-unpack.ts';
 
 /** A record inside the unpacked chunk: its content is `records` from `start` to `end`. */
 export type ChunkSpan = { readonly opcode: number; readonly start: number; readonly end: number };
@@ -36,93 +37,27 @@ export type ChunkHints = {
   readonly isDecodable: (channelId: number, data: Uint8Array) => boolean;
 };
 
-/** `content` is that of the chunk record, or as much of it as the file has. */
-export async function salvageChunk(content: Uint8Array, hints: ChunkHints): Promise<SalvagedChunk> {
-  const { head, packed, problem } = readHead(content, hints.index);
-  const unpacked = unpackAny(packed, head);
-  const { records } = unpacked;
-  const isWhole = unpacked.damage === undefined && problem === undefined;
-  const hasCrc = head.crc !== 0;
-  if (hasCrc && crc32(records) === head.crc) {
-    const spans = spansOf(records);
-    if (spans !== undefined) return { records, spans, proof: 'crc', damage: problem, repaired: undefined, head };
-  }
-  if (!hasCrc && isWhole) {
-    const spans = spansOf(records);
-    if (spans !== undefined) return { records, spans, proof: 'none', damage: undefined, repaired: undefined, head };
-  }
-  return (
-    repair(records, head) ??
-    (await salvageRecords({
-      ...unpacked,
-      head,
-      hints,
-      damage: unpacked.damage ?? problem ?? 'the CRC of a chunk differs',
-    }))
-  );
+/** All of a chunk that its CRC vouches for, be it after one bit was put right, or that has no CRC and fits together; else undefined. */
+export function proveChunk(content: Uint8Array, index: McapChunkIndex | undefined): SalvagedChunk | undefined {
+  const { head, packed, problem } = readHead(content, index);
+  const { records, damage } = unpackAny(packed, head);
+  const isWhole = damage === undefined && problem === undefined;
+  if (head.crc === 0 ? !isWhole : crc32(records) !== head.crc) return repair(records, head);
+  const spans = spansOf(records);
+  if (spans === undefined) return repair(records, head);
+  const proof = head.crc === 0 ? 'none' : 'crc';
+  return { records, spans, proof, damage: problem, repaired: undefined, head };
 }
 
-type Head = { readonly head: McapChunkRecord; readonly packed: Uint8Array; readonly problem: string | undefined };
-
-const COMPRESSION_NAMES: ReadonlySet<string> = new Set(['', 'zstd', 'lz4']);
-/** Where the packed records begin behind a compression name of so many bytes. */
-const packedAt = (nameBytes: number): number => 40 + nameBytes;
-
-/** The head as it stands, or mended by the index and by how packed bytes begin. */
-function readHead(content: Uint8Array, index: McapChunkIndex | undefined): Head {
-  try {
-    const fields = new FieldReader(content);
-    const head = readChunkHead(fields);
-    const length = Number(head.packedBytes);
-    if (COMPRESSION_NAMES.has(head.compression)) {
-      if (head.compression === '' && isMisled(head, content.length - fields.offset))
-        return { head, packed: content.subarray(fields.offset), problem: 'the head of a chunk is damaged' };
-      const packed = content.subarray(fields.offset, fields.offset + length);
-      const problem = packed.length < length ? `a chunk of ${length} bytes ends after ${packed.length}` : undefined;
-      return { head, packed, problem };
-    }
-  } catch {
-    // A field leads out of the record: the head is read by its shape.
-  }
-  const compression = index?.compression ?? guessCompression(content);
-  const start = packedAt(compression.length);
-  const packed = content.subarray(start, index === undefined ? undefined : start + Number(index.packedBytes));
-  const view = viewOf(content);
-  const hasHead = content.length >= packedAt(0);
-  const head: McapChunkRecord = {
-    startNs: index?.startNs ?? 0n,
-    endNs: index?.endNs ?? 0n,
-    uncompressedBytes: index?.uncompressedBytes ?? (hasHead ? view.getBigUint64(16, true) : 0n),
-    crc: hasHead ? view.getUint32(24, true) : 0,
-    compression,
-    packedBytes: BigInt(packed.length),
-  };
-  return { head, packed, problem: 'the head of a chunk is damaged' };
-}
-
-/** Plain records are as long packed as unpacked; a chunk without any does not carry the bytes of some. */
-function isMisled({ packedBytes, uncompressedBytes }: McapChunkRecord, restBytes: number): boolean {
-  return packedBytes !== uncompressedBytes || (packedBytes === 0n && restBytes >= RECORD_HEADER_BYTES);
-}
-
-/** Whether bytes are those of a chunk whose own CRC vouches for them: nothing else is by chance. */
-export function isProvenChunk(content: Uint8Array): boolean {
-  try {
-    const fields = new FieldReader(content);
-    const head = readChunkHead(fields);
-    if (head.crc === 0 || !COMPRESSION_NAMES.has(head.compression)) return false;
-    const packed = content.subarray(fields.offset, fields.offset + Number(head.packedBytes));
-    return crc32(unpackBytes(packed, head.compression, head.uncompressedBytes)) === head.crc;
-  } catch {
-    return false;
-  }
-}
-
-function guessCompression(content: Uint8Array): string {
-  const wordAt = (offset: number): number =>
-    offset + 4 > content.length ? 0 : viewOf(content).getUint32(offset, true);
-  if (wordAt(packedAt('zstd'.length)) === ZSTD_MAGIC) return 'zstd';
-  return wordAt(packedAt('lz4'.length)) === LZ4_MAGIC ? 'lz4' : '';
+/**
+ * What is left of a chunk that is not proven. `content` reaches up to where the file goes on, whatever the chunk claims; `isShort` says that
+ * bytes are missing in it.
+ */
+export async function salvageChunk(content: Uint8Array, isShort: boolean, hints: ChunkHints): Promise<SalvagedChunk> {
+  const { head, packed, start, problem } = readHead(content, hints.index);
+  const unpacked = unpackAny(head.compression === '' ? content.subarray(start) : packed, head);
+  const damage = unpacked.damage ?? problem ?? 'the CRC of a chunk differs';
+  return salvageRecords({ ...unpacked, head, hints, damage, isShort });
 }
 
 type Unpacked = {
@@ -179,7 +114,12 @@ export function spansOf(records: Uint8Array): readonly ChunkSpan[] | undefined {
   return spans;
 }
 
-type Damaged = Unpacked & { readonly head: McapChunkRecord; readonly hints: ChunkHints; readonly damage: string };
+type Damaged = Unpacked & {
+  readonly head: McapChunkRecord;
+  readonly hints: ChunkHints;
+  readonly damage: string;
+  readonly isShort: boolean;
+};
 
 async function salvageRecords(chunk: Damaged): Promise<SalvagedChunk> {
   const { records, head, hints, damage } = chunk;
@@ -205,18 +145,20 @@ async function salvageRecords(chunk: Damaged): Promise<SalvagedChunk> {
     if (isRight) spans.push(span);
     else firstWrong ??= item.kind === 'record' ? item.offset : item.kind === 'damage' ? item.fromByte : records.length;
   }
-  const kept = (limit: number): readonly ChunkSpan[] => spans.filter(({ end }) => end <= limit);
-  const limit = isPacked ? limitOfPacked(chunk, firstWrong) : records.length;
-  return { records, spans: kept(limit), proof: 'none', damage, repaired: undefined, head };
+  const limit = isPacked ? limitOfPacked(chunk, spans, firstWrong) : records.length;
+  return { records, spans: spans.filter(({ end }) => end <= limit), proof: 'none', damage, repaired: undefined, head };
 }
 
 /**
  * Up to where compressed bytes are believed: damage that shows somewhere may have begun anywhere in the same block, and damage
  * that shows nowhere may be everywhere. Bytes that only end too early are as they were.
  */
-function limitOfPacked(chunk: Damaged, firstWrong: number | undefined): number {
-  const { records, isWhole, isCut, blockStart, head } = chunk;
+function limitOfPacked(chunk: Damaged, spans: readonly ChunkSpan[], firstWrong: number | undefined): number {
+  const { records, isWhole, isCut, isShort, blockStart, head } = chunk;
   const isSoundToTheEnd = firstWrong === undefined || firstWrong >= lastRecordOf(records);
+  // What lz4 unpacks up to missing bytes is as it was. They are missing in front of the first wrong record, maybe in the one before it.
+  if (isShort && head.compression === 'lz4')
+    return spans.findLast(({ end }) => end <= (firstWrong ?? records.length))?.start ?? 0;
   if (isCut || (!isWhole && head.compression === 'zstd'))
     return isSoundToTheEnd ? records.length : blockStart(firstWrong);
   if (firstWrong !== undefined) return blockStart(firstWrong);

@@ -1,10 +1,11 @@
 /** The schemas and channels of a damaged file, from wherever they still stand: a chunk may have lost those that its messages need. */
 import { FieldReader, OPCODE } from './mcap-bytes.ts';
 import { type McapChannelRecord, type McapSchemaRecord, readChannel, readSchema } from './mcap-fields.ts';
+import { MCAP_RECORD_HELD_BYTES_MAX } from './mcap-frames.ts';
 import type { McapBytes } from './mcap-memory.ts';
 import { McapWalk } from './mcap-walk.ts';
 import type { RecordingSummary } from './recording-summary.ts';
-import { salvageChunk } from './salvage-chunk.ts';
+import { type ChunkHints, proveChunk, salvageChunk, type SalvagedChunk } from './salvage-chunk.ts';
 
 /** Most schemas and channels; the ids of the format are no more. */
 const DEFINITIONS_MAX = 65_536;
@@ -67,17 +68,39 @@ export async function collectDefinitions(
   if (summary !== undefined && definitions.isCompleteFor(summary)) return definitions;
   const walk = new McapWalk(bytes, { signal });
   for await (const item of walk.items()) {
+    if (item.kind === 'damage' && item.isChunk) {
+      const place = { offset: item.fromByte, recordBytes: item.toByte - item.fromByte };
+      if (place.recordBytes <= MCAP_RECORD_HELD_BYTES_MAX) addAll(definitions, await restOf(walk, place));
+    }
     if (item.kind !== 'record') continue;
     if (item.opcode === OPCODE.schema || item.opcode === OPCODE.channel)
       definitions.add(item.opcode, await walk.content(item), false);
-    if (item.opcode === OPCODE.chunk) await addOfChunk(definitions, await walk.content(item));
+    if (item.opcode === OPCODE.chunk) addAll(definitions, await chunkOf(walk, item));
   }
   return definitions;
 }
 
-async function addOfChunk(definitions: Definitions, content: Uint8Array): Promise<void> {
-  const hints = { index: undefined, messages: async () => [], isFamiliar: () => false, isDecodable: () => true };
-  const { records, spans, proof } = await salvageChunk(content, hints);
+function addAll(definitions: Definitions, { records, spans, proof }: SalvagedChunk): void {
   for (const { opcode, start, end } of spans)
     if (opcode !== OPCODE.message) definitions.add(opcode, records.subarray(start, end), proof !== 'none');
 }
+
+type Place = { readonly offset: number; readonly recordBytes: number };
+
+async function chunkOf(walk: McapWalk, frame: Place): Promise<SalvagedChunk> {
+  const proven = proveChunk(await walk.content(frame), undefined);
+  if (proven !== undefined) return proven;
+  const end = await walk.endOf(frame, { isPlainChunk: false });
+  return restOf(walk, { offset: frame.offset, recordBytes: end - frame.offset });
+}
+
+async function restOf(walk: McapWalk, place: Place): Promise<SalvagedChunk> {
+  return salvageChunk(await walk.content(place), false, NO_HINTS);
+}
+
+const NO_HINTS: ChunkHints = {
+  index: undefined,
+  messages: async () => [],
+  isFamiliar: () => false,
+  isDecodable: () => true,
+};

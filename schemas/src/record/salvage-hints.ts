@@ -1,7 +1,7 @@
 /** What a salvage knows beside the bytes it looks at: where an index has records, and whether bytes can be a message of their channel. */
 import { crc32 } from 'node:zlib';
 import { FieldReader, OPCODE, RECORD_HEADER_BYTES } from './mcap-bytes.ts';
-import { type McapMessageIndex, readMessageIndex } from './mcap-fields.ts';
+import { fieldBytes, MESSAGE_FIELD_BYTES, type McapMessageIndex, readMessageIndex } from './mcap-fields.ts';
 import { MCAP_RECORD_HELD_BYTES_MAX } from './mcap-frames.ts';
 import { type McapBytes, McapWindow } from './mcap-memory.ts';
 import type { RecordingSummary } from './recording-summary.ts';
@@ -49,27 +49,9 @@ export async function readMessageIndexes(
   return found;
 }
 
-export function lostTopics(
-  messages: readonly McapMessageIndex[],
-  contents: readonly Uint8Array[],
-  definitions: Definitions,
-): Record<string, number> {
-  const counts = new Map<number, number>(messages.map(({ channelId, entries }) => [channelId, entries.length]));
-  for (const content of contents) {
-    const id = new FieldReader(content).uint16();
-    counts.set(id, (counts.get(id) ?? 0) - 1);
-  }
-  const lost: Record<string, number> = {};
-  for (const [id, count] of counts) {
-    const topic = definitions.channel(id)?.topic ?? `channel ${id}`;
-    if (count > 0) lost[topic] = (lost[topic] ?? 0) + count;
-  }
-  return lost;
-}
-
 /** Whether a record is one of those that the file has: a known channel at a possible time, or a known name under its id. */
 // oxlint-disable-next-line eslint/max-params -- what is judged, and by what
-export function isFamiliar(
+export function isFamiliarRecord(
   definitions: Definitions,
   opcode: number,
   head: Uint8Array,
@@ -77,6 +59,7 @@ export function isFamiliar(
 ): boolean {
   if (opcode === OPCODE.message) {
     if (times === undefined || times.endNs === 0n || times.startNs > times.endNs) return false;
+    if (head.length < MESSAGE_FIELD_BYTES) return false;
     const fields = new FieldReader(head);
     if (definitions.channel(fields.uint16()) === undefined) return false;
     fields.uint32();
@@ -93,6 +76,19 @@ export function isFamiliar(
   } catch {
     return false;
   }
+}
+
+/**
+ * Which other record a message outside of chunks is by its fields: one flipped bit makes a header, a channel or a message index one.
+ * `before` is the opcode of the record directly in front, undefined at the begin of the file.
+ */
+export function spoiltOpcodeOf(content: Uint8Array, before: number | undefined): number | undefined {
+  const isBehindChunk = before === OPCODE.chunk || before === OPCODE.messageIndex;
+  const opcodes = [
+    OPCODE.channel,
+    ...(before === undefined ? [OPCODE.header] : isBehindChunk ? [OPCODE.messageIndex] : []),
+  ];
+  return opcodes.find((opcode) => fieldBytes(opcode, content, content.length) === content.length);
 }
 
 const TEXT = new TextDecoder('utf-8', { fatal: true });

@@ -34,6 +34,8 @@ export type PlacedFile = {
   readonly definitions: readonly PlacedDefinition[];
   readonly channels: ReadonlyMap<number, McapChannelRecord>;
   readonly schemas: ReadonlyMap<number, McapSchemaRecord>;
+  /** Where the summary begins, or the footer of a file without one. */
+  readonly summaryByte: number;
 };
 
 /** The places of an intact file. */
@@ -57,11 +59,13 @@ export async function placeMessages(bytes: Uint8Array): Promise<PlacedFile> {
     }
   };
   let isPacked = false;
+  let summaryByte = bytes.length;
   const walk = new McapWalk(memoryBytes(bytes));
   for await (const item of walk.items()) {
     if (item.kind !== 'record') continue;
     const content = await walk.content(item);
     const place = { fromByte: item.offset, toByte: item.offset + item.recordBytes };
+    if (item.opcode === OPCODE.dataEnd) summaryByte = place.toByte;
     take(item.opcode, content, place);
     if (item.opcode !== OPCODE.chunk) continue;
     const fields = new FieldReader(content);
@@ -75,7 +79,7 @@ export async function placeMessages(bytes: Uint8Array): Promise<PlacedFile> {
     }
   }
   const placed = messages.map((message) => ({ ...message, topic: channels.get(message.channelId)?.topic ?? '' }));
-  return { bytes, isPacked, messages: placed, definitions, channels, schemas };
+  return { bytes, isPacked, messages: placed, definitions, channels, schemas, summaryByte };
 }
 
 /** A real recording whose chunks are lz4: the first seconds of a drive. */

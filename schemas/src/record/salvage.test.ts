@@ -9,6 +9,7 @@ import { McapWalk } from './mcap-walk.ts';
 import { salvageRecording } from './salvage.ts';
 import type { SalvageReport } from './salvage-tally.ts';
 import { type PlacedFile, placeMessages, realBag, realDrive, rewrite, rewriteBare } from './salvage-test-files.ts';
+import { foreignOf, intactMessages, keyOf, missingOf } from './salvage-test-witness.ts';
 
 const drive = await placeMessages(realDrive());
 const files: readonly (readonly [string, PlacedFile])[] = [
@@ -38,29 +39,6 @@ async function salvage(bytes: Uint8Array): Promise<Salvaged> {
   return { report, output: await placeMessages(sink.bytes()) };
 }
 
-const keyOf = ({ topic, content }: { readonly topic: string; readonly content: Uint8Array }): string =>
-  `${topic} ${Buffer.from(content.subarray(2)).toString('base64')}`;
-
-function countKeys(keys: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return counts;
-}
-
-/** Messages whose bytes, and one copy of whose channel and schema, are as they were. */
-function intactMessages(file: PlacedFile, isTouched: (from: number, to: number) => boolean): readonly string[] {
-  const known = new Set(
-    file.definitions.filter(({ fromByte, toByte }) => !isTouched(fromByte, toByte)).map(({ key }) => key),
-  );
-  return file.messages
-    .filter(({ fromByte, toByte, channelId }) => {
-      const schemaId = file.channels.get(channelId)?.schemaId ?? 0;
-      const isDeclared = known.has(`channel ${channelId}`) && (schemaId === 0 || known.has(`schema ${schemaId}`));
-      return isDeclared && !isTouched(fromByte, toByte);
-    })
-    .map(keyOf);
-}
-
 /** Bytes in which two messages differ; more than any for those of another length. */
 function distance(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
@@ -70,19 +48,12 @@ function distance(a: Uint8Array, b: Uint8Array): number {
 async function checkDamaged(file: PlacedFile, flips: readonly Flip[], length: number): Promise<void> {
   const damaged = Uint8Array.from(file.bytes.subarray(0, length));
   for (const { at, mask } of flips) if (at < length) damaged[at] = (damaged[at] as number) ^ mask;
-  const isTouched = (from: number, to: number): boolean => to > length || flips.some(({ at }) => at >= from && at < to);
+  const survives = (from: number, to: number): boolean =>
+    to <= length && flips.every(({ at }) => at < from || at >= to);
   const { report, output } = await salvage(damaged);
-  const kept = countKeys(output.messages.map(keyOf));
-  const originals = countKeys(file.messages.map(keyOf));
-  const missing = [...countKeys(intactMessages(file, isTouched))].filter(
-    ([key, count]) => (kept.get(key) ?? 0) < count,
-  );
+  const missing = missingOf(intactMessages(file, survives), output);
   expect(missing, 'intact messages that are not in the output').toEqual([]);
-  const foreign = output.messages.filter((message) => {
-    const left = originals.get(keyOf(message)) ?? 0;
-    originals.set(keyOf(message), left - 1);
-    return left <= 0;
-  });
+  const foreign = foreignOf(output, file);
   expect(foreign.length, 'messages that are not as they were, and not said to be unproven').toBeLessThanOrEqual(
     report.unproven,
   );
@@ -161,10 +132,9 @@ describe('salvage of damage that leaves lengths alone', () => {
     const { report, output } = await salvage(
       Buffer.concat([packed.bytes.subarray(0, from), packed.bytes.subarray(to)]),
     );
-    const kept = countKeys(output.messages.map(keyOf));
-    const intact = intactMessages(packed, (first, end) => first < to && end > from);
+    const intact = intactMessages(packed, (first, end) => first >= to || end <= from);
     expect(intact.length).toBeGreaterThan(packed.messages.length / 2);
-    expect(intact.filter((key) => !kept.has(key))).toEqual([]);
+    expect(missingOf(intact, output)).toEqual([]);
     expect(report.isWhole).toBe(false);
   });
 

@@ -3,24 +3,24 @@
  * channels), memory bounded by one chunk; equal files give equal bytes.
  */
 import { crc32 } from 'node:zlib';
-import { FieldReader, OPCODE, RECORD_HEADER_BYTES } from './mcap-bytes.ts';
-import { type McapChunkIndex, type McapMessageIndex, readAttachmentHead, readHeader } from './mcap-fields.ts';
+import { FieldReader, isMagic, MAGIC, OPCODE } from './mcap-bytes.ts';
+import { type McapChunkIndex, type McapFooter, readAttachmentHead, readFooter, readHeader } from './mcap-fields.ts';
 import { type McapFrame, MCAP_RECORD_HELD_BYTES_MAX } from './mcap-frames.ts';
 import type { McapBytes } from './mcap-memory.ts';
 import type { McapSink } from './mcap-output.ts';
-import { type McapDamage, type McapEnd, McapWalk } from './mcap-walk.ts';
+import type { McapEnd } from './mcap-resync.ts';
+import { type McapDamage, McapWalk } from './mcap-walk.ts';
 import { METADATA_RECORDS_MAX } from './recording-scanner.ts';
-import { readRecordingSummary, type RecordingSummary } from './recording-summary.ts';
-import { type ChunkHints, isProvenChunk, salvageChunk, type SalvagedChunk } from './salvage-chunk.ts';
-import { anchorsOf, crcOf, isDecodable, isFamiliar, lostTopics, readMessageIndexes } from './salvage-hints.ts';
+import type { RecordingSummary } from './recording-summary.ts';
+import { isProvenChunk } from './salvage-chunk-head.ts';
+import { ChunkSalvage, endOf, type Place } from './salvage-chunks.ts';
+import { anchorsOf, crcOf, isFamiliarRecord, spoiltOpcodeOf } from './salvage-hints.ts';
 import { collectDefinitions, type Definitions } from './salvage-definitions.ts';
+import { salvageMetadata } from './salvage-metadata.ts';
 import { SalvageOutput } from './salvage-output.ts';
+import { findSummary } from './salvage-summary.ts';
 import { type SalvageReport, SalvageTally } from './salvage-tally.ts';
-
-/** Losses that the salvaged file carries itself; its report has more. */
-const LOSSES_CARRIED_MAX = 64;
-/** Name of the metadata record in which a salvaged file says what was lost. */
-export const SALVAGE_METADATA = 'fleet.salvage';
+import { RECORD_NAMES } from './verify-faults.ts';
 
 export type SalvageOptions = {
   readonly signal?: AbortSignal | undefined;
@@ -37,9 +37,7 @@ export async function salvageRecording(
   sink: McapSink,
   options: SalvageOptions = {},
 ): Promise<SalvageReport> {
-  const found = await readRecordingSummary(bytes);
-  // What no CRC vouches for cannot tell damage from what is intact.
-  const summary = found?.hasCrc === true ? found : undefined;
+  const summary = await findSummary(bytes);
   const definitions = await collectDefinitions(bytes, summary, options.signal);
   return new Salvage({ bytes, sink, summary, definitions, options }).run();
 }
@@ -55,11 +53,16 @@ type Parts = {
 class Salvage {
   readonly #parts: Parts;
   readonly #walk: McapWalk;
+  readonly #chunks: ChunkSalvage;
   readonly #tally = new SalvageTally();
   readonly #chunkIndexes: ReadonlyMap<number, McapChunkIndex>;
   readonly #chunkOffsets: readonly number[];
   #nextChunk = 0;
   #output: SalvageOutput | undefined;
+  /** Where the data section has ended. */
+  #summaryByte: number | undefined;
+  /** Of the record directly in front; undefined at the begin of the file, 0 behind damage. */
+  #opcodeBefore: number | undefined;
   /** Messages outside chunks. */
   #bareMessages = 0;
   /** Records in front of this byte were taken from a chunk already. */
@@ -70,24 +73,29 @@ class Salvage {
     const { summary, bytes, options } = parts;
     this.#chunkIndexes = new Map(summary?.chunks.map((index) => [Number(index.chunkOffset), index]) ?? []);
     this.#chunkOffsets = [...this.#chunkIndexes.keys()].toSorted((a, b) => a - b);
+    const isFamiliar = (opcode: number, head: Uint8Array): boolean =>
+      isFamiliarRecord(parts.definitions, opcode, head, summary?.statistics ?? this.#tally.timesNear);
     this.#walk = new McapWalk(bytes, {
       anchors: anchorsOf(summary),
-      isFamiliar: (opcode, head) =>
-        isFamiliar(parts.definitions, opcode, head, summary?.statistics ?? this.#tally.timesNear),
+      isFamiliar,
       signal: options.signal,
     });
+    this.#chunks = new ChunkSalvage({ ...parts, walk: this.#walk, tally: this.#tally, isFamiliar });
   }
 
   async run(): Promise<SalvageReport> {
     for await (const item of this.#walk.items()) {
-      if (item.kind === 'damage') await this.#takeDamage(item);
-      else if (item.kind === 'end') this.#takeEnd(item);
-      else if (item.offset >= this.#doneUntil) await this.#takeRecord(item);
+      if (item.kind === 'damage') {
+        await this.#takeDamage(item);
+        this.#opcodeBefore = 0;
+      }
+      if (item.kind === 'end') await this.#takeEnd(item);
+      if (item.kind === 'record' && item.offset >= this.#doneUntil) await this.#takeRecord(item);
       this.#parts.options.onProgress?.(item.kind === 'record' ? item.offset : this.#doneUntil);
     }
     const report = this.#tally.report(this.#parts.bytes.sizeBytes, this.#expected());
     const output = this.#open('');
-    if (!report.isWhole) output.addMetadata({ name: SALVAGE_METADATA, metadata: describe(report) });
+    if (!report.isWhole) output.addMetadata(salvageMetadata(report));
     await output.close();
     return report;
   }
@@ -100,24 +108,38 @@ class Salvage {
 
   async #takeRecord(frame: McapFrame): Promise<void> {
     if (frame.mended !== undefined) this.#lose(frame, frame.mended);
+    if (frame.opcode !== OPCODE.message) this.#opcodeBefore = frame.opcode;
     switch (frame.opcode) {
       case OPCODE.header:
         this.#open(readHeader(new FieldReader(await this.#walk.content(frame))).profile);
         return;
       case OPCODE.chunk:
-        return this.#takeChunk(frame, await this.#walk.content(frame), this.#chunkIndexes.get(frame.offset));
+        return this.#takeChunk(frame, this.#chunkIndexes.get(frame.offset));
       case OPCODE.message:
-        this.#bareMessages += 1;
-        return this.#takeMessages([await this.#walk.content(frame)], frame, false);
+        return this.#takeBareMessage(frame, await this.#walk.content(frame));
       case OPCODE.metadata:
         return this.#takeMetadata(frame, await this.#walk.content(frame));
       case OPCODE.attachment:
         return this.#takeAttachment(frame);
       case OPCODE.dataEnd:
+        this.#summaryByte = endOf(frame);
         return this.#takeDataEnd(frame, new FieldReader(await this.#walk.content(frame)).uint32());
+      case OPCODE.footer:
+        return this.#takeFooter(frame, readFooter(new FieldReader(await this.#walk.content(frame))));
       default:
         return this.#takeUnknown(frame);
     }
+  }
+
+  /** A message outside of chunks, unless it is another record of which the opcode alone is damaged. */
+  async #takeBareMessage(frame: McapFrame, content: Uint8Array): Promise<void> {
+    if (this.#summaryByte !== undefined) return this.#lose(frame, 'a message stands in the summary');
+    const opcode = spoiltOpcodeOf(content, this.#opcodeBefore);
+    this.#opcodeBefore = opcode ?? OPCODE.message;
+    if (opcode !== undefined)
+      return this.#lose(frame, `a ${RECORD_NAMES[opcode] ?? ''} record has the opcode of a message`);
+    this.#bareMessages += 1;
+    return this.#takeMessages([content], frame, false);
   }
 
   /** Records of an application are left out; a chunk that only lost its opcode is none of them. */
@@ -127,54 +149,13 @@ class Salvage {
     const content = await this.#walk.content(frame);
     if (index === undefined && !isProvenChunk(content)) return;
     this.#lose(frame, `a chunk has the opcode ${frame.opcode}`);
-    return this.#takeChunk(frame, content, index);
+    return this.#takeChunk(frame, index);
   }
 
-  async #takeChunk(frame: Place, content: Uint8Array, index: McapChunkIndex | undefined): Promise<void> {
-    const end = frame.offset + frame.recordBytes;
-    const { bytes, summary, definitions } = this.#parts;
-    let messages: readonly McapMessageIndex[] | undefined;
-    const hints: ChunkHints = {
-      index,
-      messages: async () => (messages ??= await readMessageIndexes(bytes, end, summary?.footerByte)),
-      isFamiliar: (opcode, head, times) => isFamiliar(definitions, opcode, head, times),
-      isDecodable: (id, data) => isDecodable(definitions, id, data),
-    };
-    const chunk = await salvageChunk(content, hints);
-    // A place that the index vouches for is no cut one.
-    const isCut = chunk.damage !== undefined && index === undefined && (await this.#walk.resumeInside(frame));
-    if (!isCut) this.#doneUntil = Math.max(this.#doneUntil, end);
-    for (const { opcode, start, end: spanEnd } of chunk.spans)
-      if (opcode !== OPCODE.message)
-        definitions.add(opcode, chunk.records.subarray(start, spanEnd), chunk.proof !== 'none');
-    const contents = chunk.spans
-      .filter(({ opcode }) => opcode === OPCODE.message)
-      .map(({ start, end: spanEnd }) => chunk.records.subarray(start, spanEnd));
-    const isProven = chunk.proof !== 'none';
-    if (chunk.damage === undefined) return this.#takeMessages(contents, frame, isProven);
-    if (chunk.repaired !== undefined) {
-      this.#tally.repaired(frame.offset, chunk.repaired);
-      return this.#takeMessages(contents, frame, true);
-    }
-    this.#loseOfChunk(frame, { chunk, contents, messages: await hints.messages(), index });
-    return this.#takeMessages(contents, frame, isProven);
-  }
-
-  #loseOfChunk(frame: Place, { chunk, contents, messages, index }: DamagedChunk): void {
-    const times = index ?? chunk.head;
-    const hasTimes = times !== undefined && times.endNs > 0n && times.startNs <= times.endNs;
-    // Every channel of the chunk has its index only when the summary says so; else the counts are those that are known.
-    const isCounted =
-      chunk.proof === 'crc' || (index !== undefined && index.messageIndexOffsets.size === messages.length);
-    const topics = isCounted ? lostTopics(messages, contents, this.#parts.definitions) : undefined;
-    this.#tally.loss({
-      fromByte: frame.offset,
-      toByte: frame.offset + frame.recordBytes,
-      what: chunk.damage ?? '',
-      ...(hasTimes ? { startNs: String(times.startNs), endNs: String(times.endNs) } : {}),
-      ...(topics === undefined ? {} : { topics: chunk.proof === 'crc' ? {} : topics }),
-      ...(chunk.proof === 'none' && contents.length > 0 ? { keptUnproven: contents.length } : {}),
-    });
+  async #takeChunk(place: Place, index: McapChunkIndex | undefined, isEndFound = false): Promise<void> {
+    const { found, contents, isProven } = await this.#chunks.take(place, index, isEndFound);
+    this.#doneUntil = Math.max(this.#doneUntil, endOf(found));
+    return this.#takeMessages(contents, found, isProven);
   }
 
   async #takeMessages(contents: readonly Uint8Array[], frame: Place, isProven: boolean): Promise<void> {
@@ -200,6 +181,13 @@ class Salvage {
     else if (this.#tally.isSpotless) this.#lose({ offset: 0, recordBytes: frame.offset }, DATA_CRC);
   }
 
+  #takeFooter(frame: McapFrame, { summaryStart, summaryCrc }: McapFooter): void {
+    const isAtEnd = endOf(frame) + MAGIC.length === this.#parts.bytes.sizeBytes;
+    if (!isAtEnd || this.#parts.summary !== undefined || summaryStart === 0n || summaryCrc === 0) return;
+    const offset = this.#summaryByte ?? frame.offset;
+    this.#lose({ offset, recordBytes: endOf(frame) - offset }, 'the CRC of the summary differs: it was not used');
+  }
+
   #takeMetadata(frame: McapFrame, content: Uint8Array): void {
     const fields = new FieldReader(content);
     const record = { name: fields.text(), metadata: fields.textMap() };
@@ -218,31 +206,31 @@ class Salvage {
     const data = fields.bytes(Number(dataBytes));
     const summed = content.subarray(0, fields.offset);
     const crc = fields.uint32();
-    if (crc !== 0 && crc32(summed) !== crc) return this.#lose(frame, `the CRC of attachment ${head.name} differs`);
+    if (crc !== 0 && crc32(summed) !== crc) {
+      const end = await this.#walk.endOf(frame, { isPlainChunk: false });
+      const place = { offset: frame.offset, recordBytes: end - frame.offset };
+      return this.#lose(place, `the CRC of attachment ${head.name} differs`);
+    }
     this.#open('').addAttachment({ ...head, data });
     this.#tally.attachments += 1;
     await this.#open('').drain();
   }
 
-  /** Chunks that the index has inside damage are read by the index; the start of one that the end cuts off is read as it is. */
-  async #takeDamage({ fromByte, toByte, why }: McapDamage): Promise<void> {
-    const { bytes } = this.#parts;
+  /** Chunks that the index has inside damage are read by the index; what is left of one that is not what it claims is read as it is. */
+  async #takeDamage({ fromByte, toByte, why, isChunk }: McapDamage): Promise<void> {
     let lostFrom = Math.max(fromByte, this.#doneUntil);
     for (const [offset, index] of this.#chunksIn(lostFrom, toByte)) {
       if (offset > lostFrom) this.#tally.loss({ fromByte: lostFrom, toByte: offset, what: why });
-      await this.#takeChunkOfIndex(offset, index);
+      const left = this.#parts.bytes.sizeBytes - offset;
+      const recordBytes = Math.min(Number(index.chunkBytes), left, MCAP_RECORD_HELD_BYTES_MAX);
+      await this.#takeChunk({ offset, recordBytes }, index);
       lostFrom = this.#doneUntil;
     }
     if (lostFrom >= toByte) return;
-    const isToEnd = toByte === bytes.sizeBytes && toByte - lostFrom <= MCAP_RECORD_HELD_BYTES_MAX;
-    const rest = isToEnd ? await bytes.read(lostFrom, toByte - lostFrom) : new Uint8Array(0);
-    if (rest[0] !== OPCODE.chunk || rest.length <= RECORD_HEADER_BYTES)
-      return this.#tally.loss({ fromByte: lostFrom, toByte, what: why });
-    await this.#takeChunk(
-      { offset: lostFrom, recordBytes: toByte - lostFrom },
-      rest.subarray(RECORD_HEADER_BYTES),
-      undefined,
-    );
+    const place = { offset: lostFrom, recordBytes: toByte - lostFrom };
+    if (isChunk && lostFrom === fromByte && place.recordBytes <= MCAP_RECORD_HELD_BYTES_MAX)
+      return this.#takeChunk(place, undefined, true);
+    this.#tally.loss({ fromByte: lostFrom, toByte, what: why });
   }
 
   /** The chunks that the index has in a part of the file; parts are asked for in ascending order. */
@@ -257,18 +245,12 @@ class Salvage {
     return found;
   }
 
-  async #takeChunkOfIndex(offset: number, index: McapChunkIndex): Promise<void> {
-    const { bytes } = this.#parts;
-    const recordBytes = Math.min(Number(index.chunkBytes), bytes.sizeBytes - offset, MCAP_RECORD_HELD_BYTES_MAX);
-    const record = await bytes.read(offset, recordBytes);
-    await this.#takeChunk({ offset, recordBytes }, record.subarray(RECORD_HEADER_BYTES), index);
-  }
-
-  #takeEnd({ hasMagic, bytesBehind }: McapEnd): void {
+  async #takeEnd({ hasMagic, bytesBehind }: McapEnd): Promise<void> {
     const { sizeBytes } = this.#parts.bytes;
     if (!hasMagic) this.#tally.loss({ fromByte: sizeBytes, toByte: sizeBytes, what: NO_END });
     if (bytesBehind > 0) {
-      const what = 'bytes follow the end';
+      const behind = await this.#parts.bytes.read(sizeBytes - bytesBehind, MAGIC.length);
+      const what = isMagic(behind) ? 'another recording follows the end: cut the file there' : 'bytes follow the end';
       this.#tally.loss({ fromByte: sizeBytes - bytesBehind, toByte: sizeBytes, what });
     }
   }
@@ -293,24 +275,3 @@ class Salvage {
 const DATA_CRC =
   'the CRC of the data section differs: some byte in it is not as it was written, and nothing tells which';
 const NO_END = 'the file is cut off: it has no footer and closing magic bytes';
-
-type Place = { readonly offset: number; readonly recordBytes: number };
-type DamagedChunk = {
-  readonly chunk: SalvagedChunk;
-  readonly contents: readonly Uint8Array[];
-  readonly messages: readonly McapMessageIndex[];
-  readonly index: McapChunkIndex | undefined;
-};
-
-function describe(report: SalvageReport): Map<string, string> {
-  const { kept, lost, losses, lossCount, unproven, repaired, sizeBytes } = report;
-  return new Map([
-    ['sourceBytes', String(sizeBytes)],
-    ['keptMessages', String(kept.messages)],
-    ['unprovenMessages', String(unproven)],
-    ['lostMessages', lost.messages === null ? '' : String(lost.messages)],
-    ['repairedBits', String(repaired.length)],
-    ['lossCount', String(lossCount)],
-    ['losses', JSON.stringify(losses.slice(0, LOSSES_CARRIED_MAX))],
-  ]);
-}

@@ -13,9 +13,14 @@ import type { McapFrame } from './mcap-frames.ts';
 import { unpackBytes } from './mcap-unpack.ts';
 import { spansOf } from './salvage-chunk.ts';
 import type { FaultList } from './verify-faults.ts';
-import type { ChunkTruth, RecordingTruth } from './verify-truth.ts';
+import { type ChunkTruth, formOfChannel, formOfSchema, type RecordingTruth } from './verify-truth.ts';
 
-type Place = { readonly opcode: number; readonly byte: number };
+type Place = {
+  readonly opcode: number;
+  readonly byte: number;
+  /** Whether the CRC of its chunk vouches for it. */
+  readonly isProven?: boolean;
+};
 /** The messages of the last chunk, as its message indexes must have them. */
 type OpenChunk = {
   readonly place: Place;
@@ -62,7 +67,7 @@ export class ChunkVerifier {
     let [startNs, endNs]: [bigint | undefined, bigint] = [undefined, 0n];
     for (const { opcode, start, end } of spans) {
       const inner = records.subarray(start, end);
-      this.#takeInner({ opcode, byte: frame.offset }, opcode, inner);
+      this.#takeInner({ opcode, byte: frame.offset, isProven: head.crc !== 0 }, opcode, inner);
       if (opcode !== OPCODE.message || inner.length < MESSAGE_FIELD_BYTES) continue;
       const view = viewOf(inner);
       const logTimeNs = view.getBigUint64(6, true);
@@ -129,28 +134,23 @@ export class ChunkVerifier {
         place,
         `a message names channel ${channelId}, which is not declared before it`,
       );
-    this.#truth.message(channelId, view.getBigUint64(6, true));
+    this.#truth.message(channelId, view.getBigUint64(6, true), place.isProven === true);
   }
 
   #takeSchema(place: Place, content: Uint8Array): void {
-    const { data, ...schema } = readSchema(new FieldReader(content));
+    const schema = readSchema(new FieldReader(content));
     if (schema.id === 0) this.#faults.add('schema-id', place, 'a schema has the id 0, which stands for "no schema"');
-    const form = JSON.stringify([schema.name, schema.encoding, data.length, crc32(data)]);
+    const form = formOfSchema(schema);
     const known = this.#truth.schemas.get(schema.id);
-    if (known === undefined) this.#truth.schemas.set(schema.id, { form, schema });
-    else if (known.form !== form)
+    if (known === undefined) this.#truth.schemas.set(schema.id, form);
+    else if (known !== form)
       this.#faults.add('schema-id', place, `schema ${schema.id} is declared again with other content`);
   }
 
   #takeChannel(place: Place, content: Uint8Array): void {
     const channel = readChannel(new FieldReader(content));
-    const { id, schemaId, topic, messageEncoding, metadata } = channel;
-    const form = JSON.stringify([
-      schemaId,
-      topic,
-      messageEncoding,
-      [...metadata].toSorted(([a], [b]) => (a < b ? -1 : 1)),
-    ]);
+    const { id, schemaId, topic } = channel;
+    const form = formOfChannel(channel);
     if (schemaId !== 0 && !this.#truth.schemas.has(schemaId))
       this.#faults.add(
         'schema-missing',
@@ -158,8 +158,8 @@ export class ChunkVerifier {
         `channel ${topic} names schema ${schemaId}, which is not declared before it`,
       );
     const known = this.#truth.channels.get(id);
-    if (known === undefined) this.#truth.channels.set(id, { form, channel });
-    else if (known.form !== form)
+    if (known === undefined) this.#truth.channels.set(id, form);
+    else if (known !== form)
       this.#faults.add('channel-id', place, `channel ${id} is declared again with other content`);
   }
 

@@ -13,7 +13,7 @@ import {
 } from './mcap-fields.ts';
 import type { McapFrame } from './mcap-frames.ts';
 import { type FaultList, RECORD_NAMES } from './verify-faults.ts';
-import type { ChunkTruth, RecordingTruth } from './verify-truth.ts';
+import { type ChunkTruth, formOfChannel, formOfSchema, type RecordingTruth } from './verify-truth.ts';
 
 type Place = { readonly opcode: number; readonly byte: number };
 type Group = { readonly opcode: number; readonly start: number; end: number };
@@ -219,16 +219,15 @@ export class SummaryVerifier {
   }
 
   #checkSchema(place: Place, fields: FieldReader): void {
-    const { id, name, encoding } = readSchema(fields);
-    const known = this.#truth.schemas.get(id)?.schema;
-    if (known === undefined || known.name !== name || known.encoding !== encoding)
-      this.#faults.add('summary-schema', place, `schema ${id} (${name}) is not that of the data section`);
+    const schema = readSchema(fields);
+    if (this.#truth.schemas.get(schema.id) !== formOfSchema(schema))
+      this.#faults.add('summary-schema', place, `schema ${schema.id} (${schema.name}) is not that of the data section`);
   }
 
   #checkChannel(place: Place, fields: FieldReader): void {
-    const { id, topic, messageEncoding, schemaId } = readChannel(fields);
-    const known = this.#truth.channels.get(id)?.channel;
-    const isSame = known?.topic === topic && known.messageEncoding === messageEncoding && known.schemaId === schemaId;
-    if (!isSame) this.#faults.add('summary-channel', place, `channel ${id} (${topic}) is not that of the data section`);
+    const channel = readChannel(fields);
+    const { id, topic } = channel;
+    if (this.#truth.channels.get(id) !== formOfChannel(channel))
+      this.#faults.add('summary-channel', place, `channel ${id} (${topic}) is not that of the data section`);
   }
 }

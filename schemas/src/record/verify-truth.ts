@@ -1,4 +1,5 @@
 /** What a file really holds, gathered while it is read, to be compared with what its indexes and statistics claim. */
+import { crc32 } from 'node:zlib';
 import { FleetError } from '../errors/fleet-error.ts';
 import type { McapAttachmentHead, McapChannelRecord, McapSchemaRecord } from './mcap-fields.ts';
 
@@ -22,12 +23,15 @@ export class RecordingTruth {
   readonly chunks = new Map<number, ChunkTruth>();
   readonly attachments = new Map<number, McapAttachmentHead & { readonly recordBytes: number }>();
   readonly metadata = new Map<number, { readonly name: string; readonly recordBytes: number }>();
-  readonly schemas = new Map<number, { readonly form: string; readonly schema: Omit<McapSchemaRecord, 'data'> }>();
-  readonly channels = new Map<number, { readonly form: string; readonly channel: McapChannelRecord }>();
+  /** The forms of what was declared. */
+  readonly schemas = new Map<number, string>();
+  readonly channels = new Map<number, string>();
   readonly channelMessages = new Map<number, number>();
   messages = 0;
   unordered = 0;
   checksums = 0;
+  /** Messages for whose bytes no checksum is there that could tell. */
+  unproven = 0;
   startNs: bigint | undefined;
   endNs = 0n;
   #lastNs = 0n;
@@ -39,12 +43,22 @@ export class RecordingTruth {
     this.chunks.set(offset, chunk);
   }
 
-  message(channelId: number, logTimeNs: bigint): void {
+  message(channelId: number, logTimeNs: bigint, isProven: boolean): void {
     this.messages += 1;
+    if (!isProven) this.unproven += 1;
     this.channelMessages.set(channelId, (this.channelMessages.get(channelId) ?? 0) + 1);
     if (logTimeNs < this.#lastNs) this.unordered += 1;
     this.#lastNs = logTimeNs;
     if (this.startNs === undefined || logTimeNs < this.startNs) this.startNs = logTimeNs;
     if (logTimeNs > this.endNs) this.endNs = logTimeNs;
   }
+}
+
+/** Equal for schemas that are declared alike; short, whatever their text. */
+export function formOfSchema({ name, encoding, data }: McapSchemaRecord): string {
+  return JSON.stringify([name, encoding, data.length, crc32(data)]);
+}
+
+export function formOfChannel({ schemaId, topic, messageEncoding, metadata }: McapChannelRecord): string {
+  return JSON.stringify([schemaId, topic, messageEncoding, [...metadata].toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 }

@@ -77,6 +77,20 @@ describe('verify', () => {
     expect(await verifyRecording(memoryBytes(bytes))).toMatchObject({ isWhole: true, faults: [] });
   });
 
+  it('counts the messages that no checksum covers', async () => {
+    expect(await verifyRecording(memoryBytes(realBag()))).toMatchObject({ messages: 7, unproven: 7 });
+    expect(await verifyRecording(memoryBytes(own))).toMatchObject({ messages: 60, unproven: 0 });
+  });
+
+  it('finds a schema that differs from its copy in the summary where no checksum covers it', async () => {
+    const { definitions } = await placeMessages(realBag());
+    const changed = Uint8Array.from(realBag());
+    const last = (definitions.find(({ key }) => key.startsWith('schema '))?.toByte ?? 0) - 1;
+    changed[last] = (changed[last] as number) ^ 1;
+    const { faults } = await verifyRecording(memoryBytes(changed));
+    expect(faults).toEqual([expect.objectContaining({ rule: 'summary-schema' })]);
+  });
+
   it('finds every changed byte of a file of ours and names a place in it', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(own.length - 1), fc.integer({ min: 1, max: 255 }), async (at, mask) => {

@@ -23,6 +23,8 @@ export type RecordingVerdict = {
   readonly metadata: number;
   /** CRCs that were there and were compared. */
   readonly checksums: number;
+  /** Messages that no checksum covers: other bytes in their data show nowhere. */
+  readonly unproven: number;
   /** Messages whose log time is earlier than that of the message before; allowed, and slow to read in order. */
   readonly unordered: number;
   readonly faults: readonly RecordingFault[];
@@ -79,6 +81,7 @@ class Verification {
       attachments: truth.attachments.size,
       metadata: truth.metadata.size,
       checksums: truth.checksums,
+      unproven: truth.unproven,
       unordered: truth.unordered,
       faults: this.#faults.list,
       faultCount: this.#faults.count,
@@ -119,7 +122,8 @@ class Verification {
     this.#summary.begin(frame.offset + frame.recordBytes);
     if (crc === 0) return;
     this.#truth.checksums += 1;
-    if ((await crcOf(this.#bytes, frame.offset, this.#options.signal)) !== crc)
+    if ((await crcOf(this.#bytes, frame.offset, this.#options.signal)) === crc) this.#truth.unproven = 0;
+    else
       this.#faults.add('data-crc', { opcode: frame.opcode, byte: frame.offset }, 'the CRC of the data section differs');
   }
 
