@@ -1,5 +1,5 @@
 /** Why: a table is there whole or not at all, whatever ends its writing, and a disk that is full is a failure with a name. */
-import { rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FleetError } from '@fleetloop/schemas';
 
@@ -24,7 +24,9 @@ export async function writeTableFile(path: string, write: (unfinished: string) =
   const unfinished = `${path}.active`;
   try {
     await write(unfinished);
+    await flush(unfinished);
     await rename(unfinished, path);
+    await flush(dirname(path));
   } catch (cause) {
     await rm(unfinished, { force: true });
     if (!isOfDisk(cause)) throw cause;
@@ -34,6 +36,12 @@ export async function writeTableFile(path: string, write: (unfinished: string) =
       { cause },
     );
   }
+}
+
+/** A name that outlives a power cut must not stand for bytes that do not. */
+async function flush(path: string): Promise<void> {
+  await using handle = await open(path, 'r');
+  await handle.sync();
 }
 
 /** What Node says of files, and what DuckDB says of them. */
