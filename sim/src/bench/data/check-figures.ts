@@ -15,6 +15,9 @@ const FILE_BYTES = 48 * 1024 * 1024;
 const JSON_RECORDING = join(import.meta.dirname, '../../../../schemas/src/capture/fixtures/comma_lz4.mcap');
 const JSON_READS = 16;
 
+/** A file that is read so often in one measurement. */
+type CheckedFile = { readonly content: string; readonly path: string; readonly reads: number };
+
 export const checkFigures: readonly Figure[] = [{ name: 'recording-check', run: measureChecks }];
 
 async function measureChecks(context: FigureContext): Promise<readonly Measurement[]> {
@@ -22,19 +25,19 @@ async function measureChecks(context: FigureContext): Promise<readonly Measureme
   for (const content of ['signals', 'camera and signals'] as const) {
     const path = join(context.folder, `${content}.mcap`);
     await pipeline(Readable.from(streamedRecording(content, FILE_BYTES, content)), createWriteStream(path));
-    rows.push(...(await measureFile(context, content, path, 1)));
+    rows.push(...(await measureFile(context, { content, path, reads: 1 })));
   }
   const json = join(context.folder, 'json.mcap');
   await copyFile(JSON_RECORDING, json);
-  return [...rows, ...(await measureFile(context, 'JSON and CAN of a car', json, JSON_READS))];
+  return [
+    ...rows,
+    ...(await measureFile(context, { content: 'JSON and CAN of a car', path: json, reads: JSON_READS })),
+  ];
 }
 
-// oxlint-disable-next-line eslint/max-params -- what is measured, how often, and where it is told
 async function measureFile(
   { repeats, signal, onProgress }: FigureContext,
-  content: string,
-  path: string,
-  reads: number,
+  { content, path, reads }: CheckedFile,
 ): Promise<readonly Measurement[]> {
   const megabytes = (reads * (await stat(path)).size) / 1e6;
   let messages = 0;
