@@ -18,13 +18,17 @@ const COUNTER = 'steps of this process';
 const STANDARD_ERROR = 2;
 const STEP = 0;
 const LIMIT = 1;
+/** 1 once the last step has come: the process hears no order any more, though its last message may still be on its way. */
+const DYING = 2;
 type Call = (this: unknown, ...parameters: unknown[]) => unknown;
 
 const steps = sharedSteps();
 
 /** Whether the step that comes now is the last one. */
 function isLast(): boolean {
-  return Atomics.add(steps, STEP, 1) + 1 === Atomics.load(steps, LIMIT);
+  if (Atomics.add(steps, STEP, 1) + 1 !== Atomics.load(steps, LIMIT)) return false;
+  Atomics.store(steps, DYING, 1);
+  return true;
 }
 
 function die(name: string): never {
@@ -36,7 +40,7 @@ function die(name: string): never {
 /** One counter for all threads of the process. */
 function sharedSteps(): Int32Array {
   if (!isMainThread) return new Int32Array(getEnvironmentData(COUNTER) as SharedArrayBuffer);
-  const memory = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
+  const memory = new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT);
   setEnvironmentData(COUNTER, memory as never);
   const counter = new Int32Array(memory);
   counter[LIMIT] = Number(process.env[DIE_BEFORE] ?? 0);
@@ -103,6 +107,7 @@ countMessages();
 if (isMainThread) {
   await countStatements();
   process.on('message', ({ dieBefore }: Order) => {
+    if (Atomics.load(steps, DYING) === 1) return;
     Atomics.store(steps, STEP, 0);
     Atomics.store(steps, LIMIT, dieBefore);
     process.send?.({ dieBefore });

@@ -161,7 +161,7 @@ describe('a recording whose form differs from what its software version sent', (
   it('is kept out of an import as well, which says so', async () => {
     const path = join(folder, 'imported.mcap');
     await writeFile(path, imported.bytes);
-    const { code, stdout } = await fleetloop('import', path, '--json');
+    const { code, stdout } = await fleetloop('import', path, '--label', 'GRAVEL', '--method', 'seen', '--json');
     expect([code, JSON.parse(stdout)]).toMatchObject([1, { accepted: 0, quarantined: 1 }]);
     expect(await quarantined(imported)).toMatchObject({ code: 'INGEST_STANDARD', released: null });
     expect(await isCatalogued(imported)).toBe(false);
@@ -185,6 +185,18 @@ describe('a recording whose form differs from what its software version sent', (
     }
     const facts = (await bench.readLedger()).filter(({ kind }) => kind === 'recording.released');
     expect(facts.map(({ body }) => body)).toMatchObject([{ recording: uploaded }, { recording: digestOf(imported) }]);
+  });
+
+  it('has the label and the identity that its import told, so that a repeated import finds it', async () => {
+    expect(await shown(imported)).toMatchObject({ label: 'GRAVEL' });
+    const about = (await bench.readLedger()).filter(({ body }) => JSON.stringify(body).includes(digestOf(imported)));
+    const [labelled, accepted] = ['label.assigned', 'recording.accepted'].map((kind) =>
+      about.filter((fact) => fact.kind === kind),
+    );
+    expect(labelled).toMatchObject([{ body: { label: 'GRAVEL', method: 'seen', annotator: 'tester' } }]);
+    expect(accepted).toMatchObject([{ body: { importKey: expect.stringMatching(/^sha256:/) } }]);
+    const { code, stdout } = await fleetloop('import', join(folder, 'imported.mcap'), '--label', 'GRAVEL', '--json');
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { accepted: 0, quarantined: 0 }]);
   });
 
   it('is verified to the vehicle after it was released', async () => {

@@ -16,8 +16,10 @@ export class ParquetInferences implements InferenceArchive {
     this.#partitions = partitions;
   }
 
-  static async open(folder: string): Promise<ParquetInferences> {
-    return new ParquetInferences(await ParquetPartitions.open(folder, 'inference', PENDING_COLUMNS));
+  /** `bytesMax` is for all of them together; the oldest leave first. */
+  static async open(folder: string, bytesMax: number): Promise<ParquetInferences> {
+    const options = { kind: 'inference', pending: PENDING_COLUMNS, bytesMax };
+    return new ParquetInferences(await ParquetPartitions.open(folder, options));
   }
 
   get lastSequence(): number {
@@ -84,9 +86,7 @@ export class ParquetInferences implements InferenceArchive {
 
   async #select(clauses: string, parameters: Record<string, string | number>): Promise<InferenceWindow[]> {
     if (await this.#partitions.isEmpty()) return [];
-    const { connection } = this.#partitions;
-    const from = this.#partitions.source();
-    const reader = await connection.runAndReadAll(`SELECT * FROM ${from} ${clauses}`, parameters);
+    const reader = await this.#partitions.read(`SELECT * FROM ${this.#partitions.source()} ${clauses}`, parameters);
     return reader.getRowObjectsJS().map(toWindow);
   }
 }

@@ -1,29 +1,46 @@
-/** A folder of Parquet partitions of one stream: each is there as a whole or not at all, and its name holds the sequences inside. */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+/**
+ * A folder of Parquet partitions of one stream: each is there as a whole or not at all, and its name holds the sequences inside. The oldest
+ * leave when there are too many bytes.
+ */
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBResultReader } from '@duckdb/node-api';
 import { ACTIVE_SUFFIX, syncFolder } from './durable-file.ts';
 
 const MEMORY_LIMIT = '256MB';
 const SEQUENCE_DIGITS = 12;
+/** What DuckDB says when a partition has left between the listing of the folder and its reading. */
+const HAS_LEFT = /No such file or directory|No files found/;
+const READ_ATTEMPTS_MAX = 3;
+
+export type PartitionsOptions = {
+  /** First part of the names. */
+  readonly kind: string;
+  /** Columns of the table `pending`, which `write` empties into a partition. */
+  readonly pending: string;
+  /** Above it the oldest partitions are removed; the newest one stays whatever its size. */
+  readonly bytesMax: number;
+};
 
 export class ParquetPartitions {
   readonly connection: DuckDBConnection;
   readonly #folder: string;
   readonly #kind: string;
+  readonly #bytesMax: number;
   #lastSequence = 0;
 
-  private constructor(folder: string, kind: string, connection: DuckDBConnection) {
+  private constructor(folder: string, { kind, bytesMax }: PartitionsOptions, connection: DuckDBConnection) {
     this.#folder = folder;
     this.#kind = kind;
+    this.#bytesMax = bytesMax;
     this.connection = connection;
   }
 
-  /** `pending` defines the columns of the table of that name, which `write` empties into a partition. */
-  static async open(folder: string, kind: string, pending: string): Promise<ParquetPartitions> {
+  static async open(folder: string, options: PartitionsOptions): Promise<ParquetPartitions> {
+    const { kind, pending } = options;
     await mkdir(folder, { recursive: true });
     const instance = await DuckDBInstance.create(':memory:', { memory_limit: MEMORY_LIMIT, threads: '1' });
-    const partitions = new ParquetPartitions(folder, kind, await instance.connect());
+    const partitions = new ParquetPartitions(folder, options, await instance.connect());
     await partitions.connection.run(`CREATE TABLE pending (${pending})`);
     for (const name of await readdir(folder)) {
       if (name.startsWith(kind) && name.endsWith(ACTIVE_SUFFIX)) await rm(join(folder, name), { force: true });
@@ -48,7 +65,18 @@ export class ParquetPartitions {
     return !(await readdir(this.#folder)).some((name) => this.#pattern.test(name));
   }
 
-  /** Writes the table `pending` durably and empties it. */
+  /** The rows of a query over `source`. */
+  async read(query: string, parameters: Record<string, string | number>): Promise<DuckDBResultReader> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.connection.runAndReadAll(query, parameters);
+      } catch (error) {
+        if (attempt === READ_ATTEMPTS_MAX || !HAS_LEFT.test(String(error))) throw error;
+      }
+    }
+  }
+
+  /** Writes the table `pending` durably and empties it; then the oldest partitions leave. */
   async write(firstSequence: number, lastSequence: number): Promise<void> {
     const [first, last] = [firstSequence, lastSequence].map((number) => String(number).padStart(SEQUENCE_DIGITS, '0'));
     const path = join(this.#folder, `${this.#kind}-${first}-${last}.parquet`);
@@ -59,6 +87,19 @@ export class ParquetPartitions {
     await rename(active, path);
     await syncFolder(this.#folder);
     this.#lastSequence = lastSequence;
+    await this.#removeOldest();
+  }
+
+  async #removeOldest(): Promise<void> {
+    const names = (await readdir(this.#folder)).filter((name) => this.#pattern.test(name)).toSorted();
+    const paths = names.map((name) => join(this.#folder, name));
+    const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
+    let bytes = sizes.reduce((sum, size) => sum + size, 0);
+    for (const [index, path] of paths.slice(0, -1).entries()) {
+      if (bytes <= this.#bytesMax) return;
+      await rm(path);
+      bytes -= sizes[index] ?? 0;
+    }
   }
 
   get #pattern(): RegExp {

@@ -16,8 +16,10 @@ export class ParquetSamples implements SampleArchive {
     this.#partitions = partitions;
   }
 
-  static async open(folder: string): Promise<ParquetSamples> {
-    return new ParquetSamples(await ParquetPartitions.open(folder, 'feature-sample', PENDING_COLUMNS));
+  /** `bytesMax` is for all of them together; the oldest leave first. */
+  static async open(folder: string, bytesMax: number): Promise<ParquetSamples> {
+    const options = { kind: 'feature-sample', pending: PENDING_COLUMNS, bytesMax };
+    return new ParquetSamples(await ParquetPartitions.open(folder, options));
   }
 
   get lastSequence(): number {
@@ -48,7 +50,7 @@ export class ParquetSamples implements SampleArchive {
     if (await this.#partitions.isEmpty()) return [];
     const isMine = vehicles.length === 0 ? '' : `AND list_contains(from_json($vehicles, '["VARCHAR"]'), vehicle_id)`;
     const from = this.#partitions.source(', filename = true, file_row_number = true');
-    const reader = await this.#partitions.connection.runAndReadAll(
+    const reader = await this.#partitions.read(
       `WITH own AS (
          SELECT ${IDENTITY}, filename, file_row_number, received_at_ms, sample_bytes
          FROM ${from}

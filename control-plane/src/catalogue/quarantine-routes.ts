@@ -1,9 +1,10 @@
 /** /v1/quarantine, and what people decide about a recording in it: a standard is policy, so somebody may take it in nevertheless. */
-import { FleetError, parseDigest } from '@fleetloop/schemas';
+import { type FactBody, FleetError, parseDigest } from '@fleetloop/schemas';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { clientGone } from '../api/client-gone.ts';
 import { actorOf, PageQuery, parseRequest } from '../api/request.ts';
+import type { ReleaseRequest } from '../ingest/ports.ts';
 import type { ControlPlane } from '../processes/control-plane-context.ts';
 import { projectionFor } from '../projection/as-of.ts';
 import type { Projection, Row } from '../ports.ts';
@@ -43,14 +44,14 @@ export function registerQuarantineRoutes(
   app.post('/v1/recordings/:digest/release', async (request, reply) => {
     const recording = parseDigest(parseRequest(DigestPath, request.params, 'path').digest);
     const { reason } = parseRequest(ReleaseBody, request.body);
-    const { sequence: quarantine, key, source } = await brokenStandard(projection, recording);
-    const outcome = await ingest.release({ recording, quarantine, key, source, reason, actor: actorOf(request) });
+    const kept = await brokenStandard(projection, recording);
+    const outcome = await ingest.release({ recording, ...kept, reason, actor: actorOf(request) });
     await projection.waitFor(outcome.sequence, clientGone(reply));
     return reply.code(outcome.isNew ? 201 : 200).send(outcome);
   });
 }
 
-const SELECT = `SELECT q.*, f.at, f.key, r.reason, d.actor AS released_by, d.at AS released_at
+const SELECT = `SELECT q.*, f.at, f.key, f.actor AS told_by, f.body, r.reason, d.actor AS released_by, d.at AS released_at
   FROM quarantine q JOIN facts f USING (sequence)
   LEFT JOIN released r ON r.quarantine = q.sequence LEFT JOIN facts d ON d.sequence = r.sequence`;
 
@@ -58,16 +59,17 @@ const SELECT = `SELECT q.*, f.at, f.key, r.reason, d.actor AS released_by, d.at 
 async function brokenStandard(
   projection: Projection,
   recording: string,
-): Promise<{ readonly sequence: number; readonly key: string; readonly source: 'uplink' | 'import' }> {
+): Promise<Pick<ReleaseRequest, 'quarantine' | 'key' | 'source' | 'importKey' | 'label'>> {
   const rows = await projection.query(`${SELECT} WHERE q.recording = $recording ORDER BY q.sequence DESC`, {
     recording,
   });
   const row = rows.find(({ code }) => code === 'INGEST_STANDARD');
   if (row !== undefined)
     return {
-      sequence: Number(row['sequence']),
+      quarantine: Number(row['sequence']),
       key: String(row['key']),
       source: row['source'] === 'import' ? 'import' : 'uplink',
+      ...toldOf(row),
     };
   const [other] = rows;
   throw new FleetError(
@@ -76,6 +78,15 @@ async function brokenStandard(
       ? `no recording ${recording} is in quarantine`
       : `recording ${recording} was refused with ${String(other['code'])}, which nobody can overrule: only what breaks the standard can be released`,
   );
+}
+
+/** What its import told about it, which is not in its bytes. */
+function toldOf(row: Row): Pick<ReleaseRequest, 'importKey' | 'label'> {
+  const { importKey, label } = JSON.parse(String(row['body'])) as FactBody<'recording.quarantined'>;
+  return {
+    ...(importKey === undefined ? {} : { importKey: parseDigest(importKey) }),
+    ...(label === undefined ? {} : { label: { ...label, annotator: String(row['told_by']) } }),
+  };
 }
 
 function toQuarantined(row: Row): Quarantined {

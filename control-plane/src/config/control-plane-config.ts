@@ -17,6 +17,12 @@ const Limits = z
       .default(8 * GIB)
       .describe('chunks and manifests that wait for ingest; above it a vehicle must wait, bytes'),
     telemetryBytesMax: bytes.default(GIB).describe('telemetry kept in its stream; the oldest leaves first, bytes'),
+    inferenceBytesMax: bytes
+      .default(8 * GIB)
+      .describe('Parquet of reported inferences; the oldest leaves first, bytes'),
+    featureSampleBytesMax: bytes
+      .default(8 * GIB)
+      .describe('Parquet of sampled feature inputs; the oldest leaves first, bytes'),
     telemetryAgeHoursMax: z.int().min(1).default(72).describe('telemetry kept in its stream, hours'),
     stagedAgeHoursMax: z
       .int()

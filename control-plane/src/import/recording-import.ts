@@ -41,14 +41,15 @@ export class RecordingImport implements Ingest {
     return this.#uploads.run(upload.recording, async () => this.#importUpload(request, upload));
   }
 
-  async release({ key, actor, ...release }: ReleaseRequest): Promise<ImportOutcome> {
+  async release({ key, actor, importKey, label, ...release }: ReleaseRequest): Promise<ImportOutcome> {
     const bytes = await this.#parts.refusals.open(key);
     if (bytes === undefined)
       throw new FleetError(
         'NOT_FOUND',
         `the bytes of ${release.recording} were not kept in quarantine: mend the standard and send it again`,
       );
-    return this.#importWhole({ bytes, actor, release });
+    const told = { ...(importKey === undefined ? {} : { importKey }), ...(label === undefined ? {} : { label }) };
+    return this.#importWhole({ bytes, actor, release, ...told });
   }
 
   async receivedBytes(recording: Digest): Promise<number> {
@@ -132,20 +133,23 @@ export class RecordingImport implements Ingest {
         ...findings,
       };
     } catch (error) {
-      if (isRefusal(error)) await this.#refuse(assembled, error, { file: path, actor });
+      if (isRefusal(error)) await this.#refuse(request, assembled, { error, file: path });
       throw error;
     }
   }
 
   async #refuse(
+    { actor, importKey, label }: ImportRequest,
     { digest: recording, check }: Assembled,
-    error: FleetError,
-    origin: { readonly file: string; readonly actor: string },
+    { error, file }: { readonly error: FleetError; readonly file: string },
   ): Promise<void> {
     const vehicleId = check.kind === 'good' ? check.summary.metadata.vehicle.id : '';
-    const reason = refusalReason({ recording, vehicleId, eventId: '' }, error, 'import');
-    const evidence = { file: origin.file };
-    await this.#parts.refusals.record({ refused: recording, reason, evidence, actor: origin.actor });
+    const reason = {
+      ...refusalReason({ recording, vehicleId, eventId: '' }, error, 'import'),
+      ...(importKey === undefined ? {} : { importKey }),
+      ...(label === undefined ? {} : { label }),
+    };
+    await this.#parts.refusals.record({ refused: recording, reason, evidence: { file }, actor });
   }
 }
 

@@ -3,7 +3,7 @@ import { type Digest, entityOfKind, FleetError, type NewFact } from '@fleetloop/
 import type { Ledger, StoredEntry } from '../ports.ts';
 import { checkedBody } from '../quality/checked-fact.ts';
 import type { CheckReport } from '../quality/finding.ts';
-import type { QuarantineReason, Release } from './ports.ts';
+import type { Label, QuarantineReason, Release } from './ports.ts';
 import type { RecordingSummary } from './recording-check.ts';
 
 export const INGEST_ACTOR = 'ingest';
@@ -72,17 +72,14 @@ export function releasedFact(recording: Digest, release: Release, actor: string)
   };
 }
 
-export function labelFact(
-  recording: Digest,
-  label: { readonly label: string; readonly method: string },
-  annotator: string,
-): NewFact {
+export function labelFact(recording: Digest, { label, method, annotator }: Label, actor: string): NewFact {
+  const by = annotator ?? actor;
   return {
     kind: 'label.assigned',
     key: hexOf(recording),
-    actor: annotator,
+    actor: by,
     evidence: [recording],
-    body: { recording, ...label, annotator },
+    body: { recording, label, method, annotator: by },
   };
 }
 

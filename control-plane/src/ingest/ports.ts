@@ -60,6 +60,9 @@ export type QuarantineReason = {
   readonly source: 'uplink' | 'import' | 'relay';
   /** All findings, where the standard kept it out. */
   readonly report?: Digest;
+  /** What an import told about it, for the case that somebody releases it. */
+  readonly importKey?: Digest;
+  readonly label?: Label;
 };
 
 /** Keeps refused uploads with their reason for people to look at, and to take in after all. */
@@ -103,11 +106,18 @@ export type Release = {
   readonly reason: string;
 };
 
+export type Label = {
+  readonly label: string;
+  readonly method: string;
+  /** Who said so, where it is not who asks. */
+  readonly annotator?: string;
+};
+
 export type ImportRequest = {
   /** Each part is used until the next one is asked for, and not after that. */
   readonly bytes: AsyncIterable<Uint8Array>;
   readonly actor: string;
-  readonly label?: { readonly label: string; readonly method: string };
+  readonly label?: Label;
   /** Digest over source files and specification. */
   readonly importKey?: Digest;
   /** The bytes continue an upload behind its first `fromByte`; the recording must have this digest. */
@@ -121,11 +131,12 @@ export type ReleasedRecording = Release & {
   readonly source: 'uplink' | 'import';
 };
 
-export type ReleaseRequest = ReleasedRecording & {
-  /** Under which the quarantine keeps it. */
-  readonly key: string;
-  readonly actor: string;
-};
+export type ReleaseRequest = ReleasedRecording &
+  Pick<ImportRequest, 'importKey' | 'label'> & {
+    /** Under which the quarantine keeps it. */
+    readonly key: string;
+    readonly actor: string;
+  };
 
 export type ImportOutcome = {
   readonly recording: Digest;

@@ -22,7 +22,7 @@ import {
   subjectOf,
 } from './facts.ts';
 import { KeyedTurns } from './keyed-turns.ts';
-import type { Release } from './ports.ts';
+import type { Label, Release } from './ports.ts';
 import type { RecordingSummary } from './recording-check.ts';
 
 /** Findings that a refusal names; all of them are in the report. */
@@ -52,8 +52,6 @@ export type ArrivedRecording = {
   /** Somebody takes it in although it breaks the standard. */
   readonly release?: Release | undefined;
 };
-
-export type Label = { readonly label: string; readonly method: string };
 
 /** Without a report where no standard was asked. */
 type Judged = Partial<Pick<WatchOutcome, 'introduced'>> & { readonly report: CheckReport | undefined };

@@ -78,10 +78,12 @@ export async function assemble(options: AssembleOptions, resources: AsyncDisposa
     resources,
   );
   const telemetry = await FleetTelemetry.open(
-    await ParquetInferences.open(folder('telemetry')),
+    await ParquetInferences.open(folder('telemetry'), config.limits.inferenceBytesMax),
     config.limits.recentInferencesPerVehicle,
   );
-  const samples = new TelemetrySamples(await ParquetSamples.open(folder('feature-samples')));
+  const samples = new TelemetrySamples(
+    await ParquetSamples.open(folder('feature-samples'), config.limits.featureSampleBytesMax),
+  );
   const { intake, imports, registry } = await openIngest({ config, ledger, blobs, logger }, resources);
   const features = resources.adopt(await createFeatureBatch(blobs), (batch) => batch.close());
   const enrolments = await KvEnrolments.open(connection);

@@ -1,6 +1,7 @@
 /** A unit that changes within a signal is found, once or back and forth; what a drive, a receiver or a collision does is not taken for it. */
 import type { SignalChannel } from '@fleetloop/schemas';
 import fc from 'fast-check';
+import { evenly } from '@fleetloop/schemas/testing';
 import { describe, expect, it } from 'vitest';
 import { defaultStandard } from './default-standard.ts';
 import type { Finding } from './finding.ts';
@@ -169,7 +170,7 @@ describe('no change of unit is found', () => {
   });
 
   it('in noise', () => {
-    const level = fc.double({ min: 10, max: 130, noNaN: true });
+    const level = evenly(10, 130);
     fc.assert(
       fc.property(fc.array(level, { minLength: ROWS, maxLength: ROWS }), (values) => {
         expect(findingsOf(rows((_, index) => values[index] ?? 0))).toEqual([]);
@@ -179,7 +180,7 @@ describe('no change of unit is found', () => {
   });
 
   it('in any drive that changes no faster than a vehicle can', () => {
-    const change = fc.double({ min: -4.5, max: 4.5, noNaN: true });
+    const change = evenly(-4.5, 4.5);
     fc.assert(
       fc.property(fc.array(change, { minLength: 50, maxLength: 400 }), (changes) => {
         let value = 60;

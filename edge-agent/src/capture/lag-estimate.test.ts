@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { evenly } from '@fleetloop/schemas/testing';
 import { describe, expect, it } from 'vitest';
 import { estimateLag, type Series } from './lag-estimate.ts';
 
@@ -19,9 +20,9 @@ describe('estimateLag', () => {
   it('finds the lag of one series behind another within its stated uncertainty', () => {
     fc.assert(
       fc.property(
-        fc.double({ min: -0.5, max: 0.5, noNaN: true }),
+        evenly(-0.5, 0.5),
         fc.constantFrom([50, 20], [10, 50], [100, 25]),
-        fc.double({ min: 0, max: 1, noNaN: true }),
+        evenly(0, 1),
         (lagS, [first = 50, second = 20], noise) => {
           const estimate = estimateLag(series(first, 0), series(second, lagS, pseudoNoise(noise)));
           expect(estimate).toBeDefined();

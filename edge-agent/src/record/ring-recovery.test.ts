@@ -1,5 +1,6 @@
 import type { PullRequest, SourceMessage } from '@fleetloop/schemas';
 import fc from 'fast-check';
+import { evenly } from '@fleetloop/schemas/testing';
 import { describe, expect, it } from 'vitest';
 import { type MemoryDisk, memoryDisk } from '../adapters/memory-disk.ts';
 import { ChannelMonitor } from '../capture/channel-monitor.ts';
@@ -147,7 +148,7 @@ describe('a recording of what a power cut left', () => {
     const { disk } = await drive(6_000);
     const paths = [...disk.files.keys()].filter((path) => path.endsWith('.ring'));
     await fc.assert(
-      fc.asyncProperty(fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), async (which, share) => {
+      fc.asyncProperty(fc.nat(), evenly(0, 1), async (which, share) => {
         const cut = disk.copy();
         const path = paths[which % paths.length] ?? '';
         const whole = cut.files.get(path) ?? new Uint8Array();

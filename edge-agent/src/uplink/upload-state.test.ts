@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { evenly } from '@fleetloop/schemas/testing';
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from './backoff.ts';
 import { chunksLeft, nextSend, startUpload, stepUpload, type UploadInput, type UploadState } from './upload-state.ts';
@@ -80,7 +81,7 @@ describe('an upload', () => {
       fc.property(
         fc.integer({ min: 1, max: 12 }),
         fc.boolean(),
-        fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { minLength: 40, maxLength: 200 }),
+        fc.array(evenly(0, 0.999), { minLength: 40, maxLength: 200 }),
         (count, isResumed, numbers) => {
           // A link that loses everything for ever verifies nothing: some of the numbers must be kind.
           const world = new HostileWorld(
@@ -239,7 +240,7 @@ describe('the wait after failures', () => {
       fc.property(
         fc.constantFrom('auth' as const, 'busy' as const, 'transient' as const),
         fc.integer({ min: 1, max: 10_000 }),
-        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        evenly(0, 0.999),
         (kind, attempt, jitter) => {
           const waitMs = backoffMs(kind, attempt, jitter);
           expect(waitMs).toBeGreaterThanOrEqual(backoffMs(kind, attempt, 0));

@@ -31,6 +31,9 @@ export const RECORDING_FACTS = {
     source: z.enum(['uplink', 'import', 'relay']),
     /** Digest of the report with all findings, where the standard kept it out. */
     report: digestText.optional(),
+    /** What an import told about it, for the case that somebody releases it. */
+    importKey: digestText.optional(),
+    label: z.strictObject({ label: shortText, method: text }).optional(),
   }),
   /** What a quality standard found in a recording; the whole report is a blob. */
   'recording.checked': z.strictObject({

@@ -114,6 +114,19 @@ export class McapWalk {
     return found;
   }
 
+  /**
+   * The walk goes on inside a record whose content is known to be wrong: bytes missing in it let it reach over others. Gives where, if anything
+   * stands there. To be asked while it is the last item.
+   */
+  async enter({ offset, recordBytes }: Pick<McapFrame, 'offset' | 'recordBytes'>): Promise<number | undefined> {
+    if (this.#twiceBytes > TWICE_BYTES_FREE + this.#window.sizeBytes) return undefined;
+    const inside = await this.#resync.next(offset + RECORD_HEADER_BYTES);
+    if (inside === undefined || inside >= offset + recordBytes) return undefined;
+    this.#twiceBytes += offset + recordBytes - inside;
+    this.#resumeAt = inside;
+    return inside;
+  }
+
   /** Where the first record stands. */
   async #start(): Promise<number> {
     if (await this.#hasMagic()) return MAGIC.length;

@@ -33,6 +33,8 @@ export type ChunkHints = {
   readonly messages: () => Promise<readonly McapMessageIndex[]>;
   /** Whether a record that stands between damage is beyond doubt; messages by their time too. */
   readonly isFamiliar: (opcode: number, head: Uint8Array, times: TimeRange | undefined) => boolean;
+  /** Whether a schema or channel is known to be another. */
+  readonly isContradicted: (opcode: number, content: Uint8Array) => boolean;
   /** Whether the data of a message can be that of its channel; asked only where nothing vouches for it. */
   readonly isDecodable: (channelId: number, data: Uint8Array) => boolean;
 };
@@ -142,6 +144,11 @@ async function salvageRecords(chunk: Damaged): Promise<SalvagedChunk> {
   for await (const item of walk.items()) {
     const span = item.kind === 'record' ? toSpan(item.offset, item.recordBytes, item.opcode) : undefined;
     const isRight = span !== undefined && isAsExpected(span, records, { expected, indexed, hints });
+    // A record that is not what it should be may have swallowed others.
+    if (item.kind === 'record' && !isPacked) {
+      const isWrong = !isRight || hints.isContradicted(item.opcode, await walk.content(item));
+      if (isWrong) await walk.enter(item);
+    }
     if (isRight) spans.push(span);
     else firstWrong ??= item.kind === 'record' ? item.offset : item.kind === 'damage' ? item.fromByte : records.length;
   }

@@ -8,7 +8,7 @@ import { type ChunkHints, proveChunk, salvageChunk, type SalvagedChunk } from '.
 import { readHead } from './salvage-chunk-head.ts';
 import { lossOfChunk } from './salvage-chunk-loss.ts';
 import type { Definitions } from './salvage-definitions.ts';
-import { isDecodable, isFamiliarRecord, readMessageIndexes } from './salvage-hints.ts';
+import { type ChunkExtent, isDecodable, isFamiliarRecord, readMessageIndexes } from './salvage-hints.ts';
 import type { SalvageTally } from './salvage-tally.ts';
 
 /** A part of the file. */
@@ -22,6 +22,8 @@ export type KeptOfChunk = {
   readonly contents: readonly Uint8Array[];
   /** Whether a CRC vouches for them. */
   readonly isProven: boolean;
+  /** What its message indexes must agree with; undefined for one whose head is lost. */
+  readonly head: ChunkExtent | undefined;
 };
 
 type Parts = {
@@ -53,12 +55,13 @@ export class ChunkSalvage {
     const found = { offset: place.offset, recordBytes: end - place.offset };
     const hints = this.#hintsFor(found, index);
     const chunk = proven ?? (await salvageChunk(await walk.content(found), end < endOf(place), hints));
-    const isProven = chunk.proof !== 'none';
+    // A bit that explains the CRC is found by chance, too, for one damaged chunk in hundreds.
+    const isProven = chunk.proof === 'crc';
     const contents = this.#declare(chunk, isProven);
     if (chunk.repaired !== undefined) tally.repaired(found.offset, chunk.repaired);
     else if (chunk.damage !== undefined)
       tally.loss(lossOfChunk(found, { chunk, contents, messages: await hints.messages(), index, definitions }));
-    return { found, contents, isProven };
+    return { found, contents, isProven, head: index ?? chunk.head };
   }
 
   #hintsFor(place: Place, index: McapChunkIndex | undefined): ChunkHints {
@@ -69,6 +72,7 @@ export class ChunkSalvage {
       messages: async () => (messages ??= await readMessageIndexes(bytes, endOf(place), summary?.footerByte)),
       isFamiliar: (opcode, head, times) =>
         isFamiliarRecord(definitions, opcode, head, times) || isFamiliar(opcode, head),
+      isContradicted: (opcode, content) => definitions.isContradicted(opcode, content),
       isDecodable: (id, data) => isDecodable(definitions, id, data),
     };
   }

@@ -1,4 +1,5 @@
 /** The schemas and channels of a damaged file, from wherever they still stand: a chunk may have lost those that its messages need. */
+import { isDeepStrictEqual } from 'node:util';
 import { FieldReader, OPCODE } from './mcap-bytes.ts';
 import { type McapChannelRecord, type McapSchemaRecord, readChannel, readSchema } from './mcap-fields.ts';
 import { MCAP_RECORD_HELD_BYTES_MAX } from './mcap-frames.ts';
@@ -44,6 +45,20 @@ export class Definitions {
       this.#channels.set(channel.id, { ...channel, isProven });
   }
 
+  /** Whether a record is not the one of its id that a CRC vouches for. */
+  isContradicted(opcode: number, content: Uint8Array): boolean {
+    const known = opcode === OPCODE.schema ? this.#schemas : opcode === OPCODE.channel ? this.#channels : undefined;
+    if (known === undefined) return false;
+    try {
+      const fields = new FieldReader(content);
+      const { id, ...told } = opcode === OPCODE.schema ? readSchema(fields) : readChannel(fields);
+      const { isProven, ...truth } = known.get(id) ?? { isProven: false };
+      return isProven && !isDeepStrictEqual({ id, ...told }, truth);
+    } catch {
+      return false;
+    }
+  }
+
   /** Whether every channel that the summary counts is known with its schema. */
   isCompleteFor(summary: RecordingSummary): boolean {
     const { statistics } = summary;
@@ -82,7 +97,7 @@ export async function collectDefinitions(
 
 function addAll(definitions: Definitions, { records, spans, proof }: SalvagedChunk): void {
   for (const { opcode, start, end } of spans)
-    if (opcode !== OPCODE.message) definitions.add(opcode, records.subarray(start, end), proof !== 'none');
+    if (opcode !== OPCODE.message) definitions.add(opcode, records.subarray(start, end), proof === 'crc');
 }
 
 type Place = { readonly offset: number; readonly recordBytes: number };
@@ -102,5 +117,6 @@ const NO_HINTS: ChunkHints = {
   index: undefined,
   messages: async () => [],
   isFamiliar: () => false,
+  isContradicted: () => false,
   isDecodable: () => true,
 };

@@ -1,7 +1,13 @@
 /** What a salvage knows beside the bytes it looks at: where an index has records, and whether bytes can be a message of their channel. */
 import { crc32 } from 'node:zlib';
 import { FieldReader, OPCODE, RECORD_HEADER_BYTES } from './mcap-bytes.ts';
-import { fieldBytes, MESSAGE_FIELD_BYTES, type McapMessageIndex, readMessageIndex } from './mcap-fields.ts';
+import {
+  fieldBytes,
+  type McapChunkIndex,
+  MESSAGE_FIELD_BYTES,
+  type McapMessageIndex,
+  readMessageIndex,
+} from './mcap-fields.ts';
 import { MCAP_RECORD_HELD_BYTES_MAX } from './mcap-frames.ts';
 import { type McapBytes, McapWindow } from './mcap-memory.ts';
 import type { RecordingSummary } from './recording-summary.ts';
@@ -47,6 +53,17 @@ export async function readMessageIndexes(
     offset += RECORD_HEADER_BYTES + length;
   }
   return found;
+}
+
+/** The times and the unpacked size of a chunk. */
+export type ChunkExtent = Pick<McapChunkIndex, 'startNs' | 'endNs' | 'uncompressedBytes'>;
+
+/** Whether a message index can be one of a chunk: all its messages lie in it. */
+export function isIndexOf({ startNs, endNs, uncompressedBytes }: ChunkExtent, content: Uint8Array): boolean {
+  const { entries } = readMessageIndex(new FieldReader(content));
+  return entries.every(
+    ({ logTimeNs, offset }) => logTimeNs >= startNs && logTimeNs <= endNs && offset < uncompressedBytes,
+  );
 }
 
 /** Whether a record is one of those that the file has: a known channel at a possible time, or a known name under its id. */

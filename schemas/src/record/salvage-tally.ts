@@ -36,7 +36,7 @@ export type SalvageReport = {
   };
   /** Messages kept as they stand: no checksum is there, or right, that vouches for their bytes. */
   readonly unproven: number;
-  /** Single bits that a CRC told how to put right: the chunk and the byte in its unpacked records. */
+  /** Single bits that a CRC told how to put right: the chunk and the byte in its unpacked records. Its messages count as unproven: the bit may be another. */
   readonly repaired: readonly (FlippedBit & { readonly chunkByte: number })[];
   /** Messages by the statistics of the file, where those are intact. */
   readonly expected: number | null;

@@ -39,10 +39,11 @@ async function salvage(bytes: Uint8Array): Promise<Salvaged> {
   return { report, output: await placeMessages(sink.bytes()) };
 }
 
-/** Bytes in which two messages differ; more than any for those of another length. */
+/** Bytes in which two messages differ as far as both go, and one for the length that was changed when one goes further. */
 function distance(a: Uint8Array, b: Uint8Array): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  return a.reduce((sum, byte, index) => sum + (byte === b[index] ? 0 : 1), 0);
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  const isLonger = long.length > short.length ? 1 : 0;
+  return short.reduce((sum, byte, index) => sum + (byte === long[index] ? 0 : 1), isLonger);
 }
 
 async function checkDamaged(file: PlacedFile, flips: readonly Flip[], length: number): Promise<void> {

@@ -4,17 +4,32 @@
  */
 import { crc32 } from 'node:zlib';
 import { FieldReader, isMagic, MAGIC, OPCODE } from './mcap-bytes.ts';
-import { type McapChunkIndex, type McapFooter, readAttachmentHead, readFooter, readHeader } from './mcap-fields.ts';
+import {
+  type McapChunkIndex,
+  type McapFooter,
+  MESSAGE_FIELD_BYTES,
+  readAttachmentHead,
+  readFooter,
+  readHeader,
+} from './mcap-fields.ts';
 import { type McapFrame, MCAP_RECORD_HELD_BYTES_MAX } from './mcap-frames.ts';
 import type { McapBytes } from './mcap-memory.ts';
 import type { McapSink } from './mcap-output.ts';
-import type { McapEnd } from './mcap-resync.ts';
+import { isCertain, type McapEnd } from './mcap-resync.ts';
 import { type McapDamage, McapWalk } from './mcap-walk.ts';
 import { METADATA_RECORDS_MAX } from './recording-scanner.ts';
 import type { RecordingSummary } from './recording-summary.ts';
 import { isProvenChunk } from './salvage-chunk-head.ts';
 import { ChunkSalvage, endOf, type Place } from './salvage-chunks.ts';
-import { anchorsOf, crcOf, isFamiliarRecord, spoiltOpcodeOf } from './salvage-hints.ts';
+import {
+  anchorsOf,
+  type ChunkExtent,
+  crcOf,
+  isDecodable,
+  isFamiliarRecord,
+  isIndexOf,
+  spoiltOpcodeOf,
+} from './salvage-hints.ts';
 import { collectDefinitions, type Definitions } from './salvage-definitions.ts';
 import { salvageMetadata } from './salvage-metadata.ts';
 import { SalvageOutput } from './salvage-output.ts';
@@ -55,6 +70,8 @@ class Salvage {
   readonly #walk: McapWalk;
   readonly #chunks: ChunkSalvage;
   readonly #tally = new SalvageTally();
+  /** Whether a record can be one of the file, by the times of all of it. */
+  readonly #isFamiliar: (opcode: number, head: Uint8Array) => boolean;
   readonly #chunkIndexes: ReadonlyMap<number, McapChunkIndex>;
   readonly #chunkOffsets: readonly number[];
   #nextChunk = 0;
@@ -63,6 +80,8 @@ class Salvage {
   #summaryByte: number | undefined;
   /** Of the record directly in front; undefined at the begin of the file, 0 behind damage. */
   #opcodeBefore: number | undefined;
+  /** Of the last chunk. */
+  #extent: ChunkExtent | undefined;
   /** Messages outside chunks. */
   #bareMessages = 0;
   /** Records in front of this byte were taken from a chunk already. */
@@ -73,8 +92,9 @@ class Salvage {
     const { summary, bytes, options } = parts;
     this.#chunkIndexes = new Map(summary?.chunks.map((index) => [Number(index.chunkOffset), index]) ?? []);
     this.#chunkOffsets = [...this.#chunkIndexes.keys()].toSorted((a, b) => a - b);
-    const isFamiliar = (opcode: number, head: Uint8Array): boolean =>
+    this.#isFamiliar = (opcode, head) =>
       isFamiliarRecord(parts.definitions, opcode, head, summary?.statistics ?? this.#tally.timesNear);
+    const isFamiliar = this.#isFamiliar;
     this.#walk = new McapWalk(bytes, {
       anchors: anchorsOf(summary),
       isFamiliar,
@@ -108,6 +128,7 @@ class Salvage {
 
   async #takeRecord(frame: McapFrame): Promise<void> {
     if (frame.mended !== undefined) this.#lose(frame, frame.mended);
+    if (frame.opcode !== OPCODE.chunk && (await this.#takeSpoilt(frame))) return;
     if (frame.opcode !== OPCODE.message) this.#opcodeBefore = frame.opcode;
     switch (frame.opcode) {
       case OPCODE.header:
@@ -126,34 +147,61 @@ class Salvage {
         return this.#takeDataEnd(frame, new FieldReader(await this.#walk.content(frame)).uint32());
       case OPCODE.footer:
         return this.#takeFooter(frame, readFooter(new FieldReader(await this.#walk.content(frame))));
-      default:
-        return this.#takeUnknown(frame);
+      case OPCODE.messageIndex:
+        if (this.#extent !== undefined && !isIndexOf(this.#extent, await this.#walk.content(frame)))
+          await this.#isOverOthers(frame);
+        return;
+      case OPCODE.schema:
+      case OPCODE.channel:
+        if (this.#parts.definitions.isContradicted(frame.opcode, await this.#walk.content(frame)))
+          await this.#isOverOthers(frame);
+        return;
     }
+  }
+
+  /** A record that is not what it should be may have swallowed others: whether there are any. */
+  async #isOverOthers(frame: McapFrame): Promise<boolean> {
+    const next = await this.#walk.enter(frame);
+    if (next === undefined) return false;
+    const what = `a ${RECORD_NAMES[frame.opcode] ?? ''} record reaches over others`;
+    this.#lose({ offset: frame.offset, recordBytes: next - frame.offset }, what);
+    return true;
   }
 
   /** A message outside of chunks, unless it is another record of which the opcode alone is damaged. */
   async #takeBareMessage(frame: McapFrame, content: Uint8Array): Promise<void> {
-    if (this.#summaryByte !== undefined) return this.#lose(frame, 'a message stands in the summary');
+    // No summary holds any; but what says that it begins may be damaged, or in the wrong place.
+    const isMisplaced = this.#summaryByte !== undefined && !this.#isFamiliar(OPCODE.message, content);
+    if (isMisplaced) return this.#lose(frame, 'a message stands in the summary');
     const opcode = spoiltOpcodeOf(content, this.#opcodeBefore);
     this.#opcodeBefore = opcode ?? OPCODE.message;
     if (opcode !== undefined)
       return this.#lose(frame, `a ${RECORD_NAMES[opcode] ?? ''} record has the opcode of a message`);
+    const isSound = isDecodable(
+      this.#parts.definitions,
+      new FieldReader(content).uint16(),
+      content.subarray(MESSAGE_FIELD_BYTES),
+    );
+    if (!isSound && (await this.#isOverOthers(frame))) return;
     this.#bareMessages += 1;
-    return this.#takeMessages([content], frame, false);
+    return this.#takeMessages([isSound ? content : await this.#walk.content(frame)], frame, false);
   }
 
-  /** Records of an application are left out; a chunk that only lost its opcode is none of them. */
-  async #takeUnknown(frame: McapFrame): Promise<void> {
-    if (frame.opcode < OPCODE.dataEnd || frame.recordBytes > MCAP_RECORD_HELD_BYTES_MAX) return;
+  /** A chunk that only lost its opcode: whether it was one. Records of an application are left out, and others are about as long as their fields. */
+  async #takeSpoilt(frame: McapFrame): Promise<boolean> {
     const index = this.#chunkIndexes.get(frame.offset);
-    const content = await this.#walk.content(frame);
-    if (index === undefined && !isProvenChunk(content)) return;
+    const isOther = frame.opcode === OPCODE.message || isCertain(frame);
+    if (frame.recordBytes > MCAP_RECORD_HELD_BYTES_MAX || (index === undefined && isOther)) return false;
+    if (index === undefined && !isProvenChunk(await this.#walk.content(frame)))
+      return frame.opcode <= OPCODE.dataEnd && this.#isOverOthers(frame);
     this.#lose(frame, `a chunk has the opcode ${frame.opcode}`);
-    return this.#takeChunk(frame, index);
+    await this.#takeChunk(frame, index);
+    return true;
   }
 
   async #takeChunk(place: Place, index: McapChunkIndex | undefined, isEndFound = false): Promise<void> {
-    const { found, contents, isProven } = await this.#chunks.take(place, index, isEndFound);
+    const { found, contents, isProven, head } = await this.#chunks.take(place, index, isEndFound);
+    this.#extent = head;
     this.#doneUntil = Math.max(this.#doneUntil, endOf(found));
     return this.#takeMessages(contents, found, isProven);
   }
@@ -248,6 +296,8 @@ class Salvage {
   async #takeEnd({ hasMagic, bytesBehind }: McapEnd): Promise<void> {
     const { sizeBytes } = this.#parts.bytes;
     if (!hasMagic) this.#tally.loss({ fromByte: sizeBytes, toByte: sizeBytes, what: NO_END });
+    else if (this.#summaryByte === undefined && this.#tally.isSpotless)
+      this.#tally.loss({ fromByte: sizeBytes, toByte: sizeBytes, what: NO_DATA_END });
     if (bytesBehind > 0) {
       const behind = await this.#parts.bytes.read(sizeBytes - bytesBehind, MAGIC.length);
       const what = isMagic(behind) ? 'another recording follows the end: cut the file there' : 'bytes follow the end';
@@ -274,4 +324,6 @@ class Salvage {
 
 const DATA_CRC =
   'the CRC of the data section differs: some byte in it is not as it was written, and nothing tells which';
+const NO_DATA_END =
+  'no record says where the data end: whatever stood between the last message and the footer is missing';
 const NO_END = 'the file is cut off: it has no footer and closing magic bytes';

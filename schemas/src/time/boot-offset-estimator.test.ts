@@ -1,5 +1,6 @@
 /** An estimate is worth as much as the uncertainty that it states: the truth must lie within. */
 import fc from 'fast-check';
+import { evenly } from '../fixtures/evenly.ts';
 import { describe, expect, it } from 'vitest';
 import { BootOffsetEstimator } from './boot-offset-estimator.ts';
 import { SourceClockDeclaration } from './source-clock.ts';
@@ -24,9 +25,9 @@ type World = {
 };
 
 const world: fc.Arbitrary<World> = fc.record({
-  driftPpm: fc.double({ min: -100, max: 100, noNaN: true }),
-  delaysMs: fc.array(fc.double({ min: 0, max: 400, noNaN: true }), { minLength: 300, maxLength: 400 }),
-  latencyMs: fc.double({ min: 0, max: 5, noNaN: true }),
+  driftPpm: evenly(-100, 100),
+  delaysMs: fc.array(evenly(0, 400), { minLength: 300, maxLength: 400 }),
+  latencyMs: evenly(0, 5),
   everyMs: fc.integer({ min: 20, max: 90 }),
 });
 

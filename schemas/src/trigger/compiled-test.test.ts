@@ -1,5 +1,6 @@
 /** What is compiled must agree with cel-js on every expression, short-circuits and absent inputs included. */
 import fc from 'fast-check';
+import { evenly } from '../fixtures/evenly.ts';
 import { describe, expect, it } from 'vitest';
 import { compileExpression } from '../expression/expression.ts';
 import { compileTest, OUTCOME } from './compiled-test.ts';
@@ -10,7 +11,7 @@ const CODES = { syntax: 'CAMPAIGN_SYNTAX', type: 'CAMPAIGN_TYPE', cost: 'CAMPAIG
 const VARIABLES = { x: 'double', y: 'double', on: 'bool', off: 'bool', name: 'string', other: 'string' } as const;
 
 const literal = fc.oneof(
-  fc.double({ min: -4, max: 4, noNaN: true }).map((value) => value.toFixed(2)),
+  evenly(-4, 4).map((value) => value.toFixed(2)),
   fc.constantFrom('0.0', '1.0', '-1.0', '2.5'),
 );
 const { test } = fc.letrec<{ number: string; test: string }>((tie) => ({
@@ -42,11 +43,7 @@ const { test } = fc.letrec<{ number: string; test: string }>((tie) => ({
   ),
 }));
 
-const value = fc.oneof(
-  fc.constant(Number.NaN),
-  fc.double({ min: -3, max: 3, noNaN: true }),
-  fc.constantFrom(0, 1, -1, 2.5),
-);
+const value = fc.oneof(fc.constant(Number.NaN), evenly(-3, 3), fc.constantFrom(0, 1, -1, 2.5));
 const flag = fc.constantFrom(0, 1, Number.NaN);
 const text = fc.constantFrom('a', 'b', undefined);
 

@@ -53,8 +53,8 @@ export class WindowNode implements SampleTaker {
   readonly #isRate: boolean;
   /** A sample was taken up that is not in the value yet. */
   #isUnread = false;
-  /** Its time. Only a rate asks for it. */
-  #unreadNs = 0;
+  /** Time of the newest sample taken up, in whatever order they came. Only a rate asks for it. */
+  #newestNs = 0;
 
   constructor(declared: Declared<'window'>) {
     this.declared = declared;
@@ -71,34 +71,31 @@ export class WindowNode implements SampleTaker {
 
   takeUp(log: SampleLog): void {
     this.window.pushRun(log.timesNs, log.values, this.taken, log.count);
+    if (this.#isRate) {
+      for (let at = this.taken; at < log.count; at += 1)
+        if ((log.timesNs[at] as number) > this.#newestNs) this.#newestNs = log.timesNs[at] as number;
+    }
     this.taken = log.count;
     this.#isUnread = true;
-    if (this.#isRate) this.#unreadNs = log.timesNs[log.count - 1] as number;
   }
 
   /** Brings the value to the time that lies in `clock`: handed over as a number it would be allocated. */
   refresh(clock: Float64Array): void {
     const { log, window } = this;
     if (log !== undefined && this.taken < log.count) this.takeUp(log);
-    if (window.expireAt(clock)) {
-      if (this.#isRate) this.#unreadNs = clock[0] as number;
-    } else if (!this.#isUnread) {
-      return;
-    }
-    this.#read();
+    const isYoung = this.#isRate && this.#newestNs < this.#silentUntilNs;
+    if (!window.expireAt(clock) && !this.#isUnread && !isYoung) return;
+    this.#isUnread = false;
+    if (isYoung && (clock[0] as number) < this.#silentUntilNs) this.operand.value = Number.NaN;
+    else window.readInto(this.operand.cells, this.operand.place);
   }
 
   clear(): void {
     this.window.clear();
-    this.#unreadNs = 0;
-    this.#read();
-  }
-
-  #read(): void {
-    const { operand } = this;
+    this.#newestNs = 0;
     this.#isUnread = false;
-    if (this.#isRate && this.#unreadNs < this.#silentUntilNs) operand.value = Number.NaN;
-    else this.window.readInto(operand.cells, operand.place);
+    if (this.#isRate) this.operand.value = Number.NaN;
+    else this.window.readInto(this.operand.cells, this.operand.place);
   }
 }
 

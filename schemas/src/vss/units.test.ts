@@ -1,5 +1,6 @@
 /** A wrong factor is the kind of mistake that nobody sees in a plot. */
 import fc from 'fast-check';
+import { evenly } from '../fixtures/evenly.ts';
 import { describe, expect, it } from 'vitest';
 import { UNITS, unitConversion, type UnitName } from './units.ts';
 
@@ -31,7 +32,7 @@ describe('unitConversion', () => {
       fc.property(
         fc.constantFrom(...names),
         fc.constantFrom(...names),
-        fc.double({ min: -1e6, max: 1e6, noNaN: true }),
+        evenly(-1_000_000, 1_000_000),
         (a, b, value) => {
           fc.pre(UNITS[a].dimension === UNITS[b].dimension);
           expect(Math.abs(convert(convert(value, a, b), b, a) - value)).toBeLessThanOrEqual(

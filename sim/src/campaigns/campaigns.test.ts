@@ -155,7 +155,8 @@ function damaged(document: unknown, place: number, value: unknown, how: string):
     else if (how === 'add')
       Object.defineProperty(record, `${key}2`, { value, enumerable: true, writable: true, configurable: true });
     else if (how === 'text' && typeof inner === 'string')
-      record[key] = inner.slice(0, rest % (inner.length + 1)) + String(value);
+      record[key] =
+        inner.slice(0, rest % (inner.length + 1)) + (typeof value === 'string' ? value : JSON.stringify(value));
     else record[key] = value;
     return document;
   }

@@ -1,0 +1,2 @@
+/** What the tests of several packages draw their cases with. */
+export { evenly } from './fixtures/evenly.ts';
