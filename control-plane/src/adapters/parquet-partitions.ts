@@ -78,6 +78,7 @@ export class ParquetPartitions {
 
   /** Writes the table `pending` durably and empties it; then the oldest partitions leave. */
   async write(firstSequence: number, lastSequence: number): Promise<void> {
+    await this.#removeOldest();
     const [first, last] = [firstSequence, lastSequence].map((number) => String(number).padStart(SEQUENCE_DIGITS, '0'));
     const path = join(this.#folder, `${this.#kind}-${first}-${last}.parquet`);
     const active = `${path}${ACTIVE_SUFFIX}`;
@@ -87,7 +88,8 @@ export class ParquetPartitions {
     await rename(active, path);
     await syncFolder(this.#folder);
     this.#lastSequence = lastSequence;
-    await this.#removeOldest();
+    // What is on disk must not be written again because something else cannot leave: the next write says so, before it begins.
+    await this.#removeOldest().catch(() => undefined);
   }
 
   async #removeOldest(): Promise<void> {

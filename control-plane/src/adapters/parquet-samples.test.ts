@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -75,6 +75,18 @@ describe('samples on disk', () => {
   it('are there, however few bytes are allowed, until the next ones are', async () => {
     const samples = await ParquetSamples.open(folder, 1);
     await samples.write([sample(1)], 1, 1);
+    expect(await windowsOf(samples)).toEqual([1]);
+    await samples.write([sample(2)], 2, 2);
+    expect(await windowsOf(samples)).toEqual([2]);
+  });
+
+  it('are written once though others cannot leave, which the next write says before it begins', async () => {
+    const samples = await ParquetSamples.open(folder, 1);
+    const stuck = join(folder, 'feature-sample-000000000000-000000000000.parquet');
+    await mkdir(stuck);
+    await samples.write([sample(1)], 1, 1);
+    await expect(samples.write([sample(2)], 2, 2)).rejects.toThrow(stuck);
+    await rm(stuck, { recursive: true });
     expect(await windowsOf(samples)).toEqual([1]);
     await samples.write([sample(2)], 2, 2);
     expect(await windowsOf(samples)).toEqual([2]);
